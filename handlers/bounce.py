@@ -1,0 +1,31 @@
+"""The verdict on one recipient, and the evidence that ties a capture to what was sent."""
+
+from dataclasses import dataclass
+
+from handlers.words import BounceType, Category, LinkMethod, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why one recipient bounced, and which rule says so. classify() makes one for each recipient of a report."""
+
+    reason: Reason
+    type: BounceType
+    category: Category
+    rule: str  # id of the rule that decided
+    span: str = ""  # the words that matched
+    confidence: float = 1.0  # below 1 only for a guess
+    guess: bool = False  # a guess never leads to a suppression
+    runner_up: str | None = None  # id of the rule that would have won without this one
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Evidence that ties a capture to a delivery."""
+
+    method: LinkMethod
+    where: str  # "forward_path", "original_envelope_id", "rfc822", "rfc822-headers", "inline", "in_reply_to", "text"
+    state: str  # "valid", "late", "expired", "bad_mac", "unknown", "foreign"
+    value: str  # the token, envelope id or Message-ID as found
+    delivery: int | None = None  # key of the delivery, where it is ours and known
+    strength: str = "none"  # "strong", "weak" or "none"

@@ -7,7 +7,7 @@ from handlers.words import BounceType, Category, LinkMethod, Reason
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why one recipient bounced, and which rule says so. classify() makes one for each recipient of a report."""
+    """Why one recipient bounced, and which rule says so. classify() makes one a recipient."""
 
     reason: Reason
     type: BounceType
@@ -24,7 +24,7 @@ class Link:
     """Evidence that ties a capture to a delivery."""
 
     method: LinkMethod
-    where: str  # "forward_path", "original_envelope_id", "rfc822", "rfc822-headers", "inline", "in_reply_to", "text"
+    where: str  # "forward_path", "original_envelope_id", "rfc822", "inline", "in_reply_to", "text", ...
     state: str  # "valid", "late", "expired", "bad_mac", "unknown", "foreign"
     value: str  # the token, envelope id or Message-ID as found
     delivery: int | None = None  # key of the delivery, where it is ours and known

@@ -1,0 +1,160 @@
+"""The tables. Columns carry the field's words; storage/migrations brings a database to this state."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, LargeBinary, Table, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from storage.columns import CleanText, Document, Key
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_ADDRESS = CleanText(500)  # longer than any path of RFC 5321 4.5.3.1.3
+# SQLite gives the id of a deleted last row again, unless it is told not to
+_NEVER_AGAIN = {"sqlite_autoincrement": True}
+
+
+class Account(SQLModel, table=True):
+    """A tenant. Tokens carry the id, so an id is never given twice."""
+
+    __table_args__ = _NEVER_AGAIN
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_type=CleanText, unique=True)
+    created_at: datetime
+
+
+class Message(SQLModel, table=True):
+    """An original message that an account sent."""
+
+    __table_args__ = (UniqueConstraint("account_id", "message_id"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    account_id: int = Field(foreign_key="account.id")
+    message_id: str = Field(sa_type=CleanText, index=True)
+    envelope_id: str | None = Field(sa_type=CleanText, index=True)
+    subject: str | None = Field(sa_type=CleanText)
+    campaign: str | None = Field(sa_type=CleanText)
+    kind: str = Field(sa_type=CleanText)
+    sent_at: datetime | None
+    created_at: datetime
+
+
+class Delivery(SQLModel, table=True):
+    """One recipient of one message. Without a token there is one row for each recipient."""
+
+    __table_args__ = (
+        Index(
+            "uq_delivery_tokenless",
+            "message_id",
+            "recipient",
+            unique=True,
+            sqlite_where=text("token IS NULL"),
+            postgresql_where=text("token IS NULL"),
+        ),
+        _NEVER_AGAIN,
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    message_id: int = Field(foreign_key="message.id", sa_type=Key, index=True)
+    recipient: str = Field(sa_type=_ADDRESS, index=True)
+    token: str | None = Field(sa_type=CleanText, unique=True)
+
+
+class Capture(SQLModel, table=True):
+    """One mail received, raw and whole. The id is its position in the journal."""
+
+    id: int = Field(primary_key=True, sa_type=Key, sa_column_kwargs={"autoincrement": False})
+    received_at: datetime = Field(index=True)
+    reverse_path: str = Field(sa_type=CleanText)
+    forward_paths: list[str] = Field(sa_type=Document)
+    helo: str = Field(sa_type=CleanText)
+    client: str = Field(sa_type=CleanText)
+    protocol: str = Field(sa_type=CleanText)
+    tls: str | None = Field(sa_type=CleanText)
+    kind: str = Field(sa_type=CleanText, index=True)
+    detectability: str = Field(sa_type=CleanText, index=True)
+    notice_form: str | None = Field(sa_type=CleanText)
+    undetectable_reason: str | None = Field(sa_type=CleanText)
+    subject: str = Field(sa_type=CleanText)
+    message_id: str | None = Field(sa_type=CleanText)  # of the capture itself
+    delivery_id: int | None = Field(foreign_key="delivery.id", sa_type=Key, index=True)
+    account_id: int | None = Field(foreign_key="account.id")
+    reporting_mta: str | None = Field(sa_type=CleanText)
+    report: dict[str, Any] = Field(sa_type=Document)
+    recipients: list[dict[str, Any]] = Field(sa_type=Document)
+    links: list[dict[str, Any]] = Field(sa_type=Document)
+    authentication: dict[str, str] = Field(sa_type=Document)
+    trust: str | None = Field(sa_type=CleanText)
+    faults: list[str] = Field(sa_type=Document)
+    held: str | None = Field(sa_type=CleanText)
+    raw: bytes = Field(sa_type=LargeBinary)  # zlib
+    size: int  # octets of the mail as received
+
+
+class Bounce(SQLModel, table=True):
+    """The verdict on one delivery, drawn from a capture; `ordinal` counts those of one capture."""
+
+    __table_args__ = (UniqueConstraint("capture_id", "ordinal"), _NEVER_AGAIN)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    capture_id: int = Field(foreign_key="capture.id", sa_type=Key)
+    ordinal: int
+    delivery_id: int | None = Field(foreign_key="delivery.id", sa_type=Key, index=True)
+    account_id: int = Field(foreign_key="account.id")
+    token: str | None = Field(sa_type=CleanText)
+    address: str = Field(sa_type=_ADDRESS, index=True)
+    type: str = Field(sa_type=CleanText)
+    category: str = Field(sa_type=CleanText)
+    reason: str = Field(sa_type=CleanText)
+    rule: str = Field(sa_type=CleanText)
+    status: str | None = Field(sa_type=CleanText)
+    smtp_code: int | None
+    diagnostic: str | None = Field(sa_type=CleanText)
+    action: str | None = Field(sa_type=CleanText)
+    span: str = Field(sa_type=CleanText)
+    guess: bool
+    confidence: float
+    created_at: datetime = Field(index=True)
+
+
+class Suppression(SQLModel, table=True):
+    """An address in lower case that an account must not mail again; no account means everyone."""
+
+    __table_args__ = (
+        UniqueConstraint("address", "account_id"),
+        # NULLs differ from each other in a unique constraint, so the global ones have an index of their own
+        Index(
+            "uq_suppression_global",
+            "address",
+            unique=True,
+            sqlite_where=text("account_id IS NULL"),
+            postgresql_where=text("account_id IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    account_id: int | None = Field(foreign_key="account.id")
+    address: str = Field(sa_type=_ADDRESS)
+    type: str = Field(sa_type=CleanText)
+    category: str = Field(sa_type=CleanText)
+    reason: str = Field(sa_type=CleanText)
+    since: datetime
+    capture_id: int | None = Field(sa_type=Key)  # outlives the capture, so it refers to nothing
+
+
+class Position(SQLModel, table=True):
+    """How far one consumer has read."""
+
+    name: str = Field(primary_key=True, sa_type=CleanText)
+    position: int = Field(sa_type=Key)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+account, message, delivery = _table(Account), _table(Message), _table(Delivery)
+capture, bounce = _table(Capture), _table(Bounce)
+suppression, position = _table(Suppression), _table(Position)

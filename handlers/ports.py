@@ -36,3 +36,38 @@ class Parser(Protocol):
 
 class ParserDied(Exception):
     """A mail exceeded its time or memory while it was parsed."""
+
+
+class Resolver(Protocol):
+    """DNS. `seconds` is how long the caller can wait; no records of that type is the empty tuple.
+
+    Every lookup raises NoSuchName when the name does not exist, and LookupFailed when nobody can tell.
+    """
+
+    def txt(self, name: str, seconds: float) -> tuple[bytes, ...]:
+        """TXT records, the strings of each joined."""
+        ...
+
+    def a(self, name: str, seconds: float) -> tuple[str, ...]:
+        """IPv4 addresses."""
+        ...
+
+    def aaaa(self, name: str, seconds: float) -> tuple[str, ...]:
+        """IPv6 addresses."""
+        ...
+
+    def mx(self, name: str, seconds: float) -> tuple[tuple[int, str], ...]:
+        """Preference and host, without the trailing dot."""
+        ...
+
+    def ptr(self, name: str, seconds: float) -> tuple[str, ...]:
+        """Host names; `name` is the reversed one under in-addr.arpa or ip6.arpa."""
+        ...
+
+
+class NoSuchName(Exception):
+    """NXDOMAIN: neither the name nor anything below it exists (RFC 8020)."""
+
+
+class LookupFailed(Exception):
+    """The DNS did not answer, not in time, or with a failure; asking later may help."""

@@ -32,7 +32,7 @@ _XVERP = re.compile(
     rf"([Xx]{_ANY_CASE}{{30}})"
     r"(?:[-+=]([^\x00-\x20\x7f@\ud800-\udfff]+=[^\x00-\x20\x7f@=+\ud800-\udfff]+)(?:\+[^=]*)?|\+[^=]*)?"
 )
-_TAG = "[0-9A-Za-z]{4,20}"  # ten characters in the draft, other lengths in the field; never a token's
+_TAG = "[0-9A-Za-z]{6,20}"  # ten characters in the draft, other lengths in the field; no name of a wrapper, no token
 _WRAPPERS = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
     for pattern in (

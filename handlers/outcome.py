@@ -47,6 +47,7 @@ class Outcome:
     authentication: dict[str, str] = field(
         default_factory=dict
     )  # {"spf": "pass", "dkim": "none", ...} RFC 8601 words
+    trust: str | None = None  # what the authentication results are worth for this capture
     undetectable_reason: str | None = None
     bounces: tuple[Bounce, ...] = ()
     suppressions: tuple[Suppression, ...] = ()

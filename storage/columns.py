@@ -15,6 +15,14 @@ from sqlalchemy.types import TypeDecorator
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+LONGEST_ADDRESS = 500  # characters; a path of RFC 5321 4.5.3.1.3 has 256 octets
+
+
+def address_key(address: str) -> str:
+    """The address as a suppression has it: in lower case, and as the column would hold it."""
+    return clean(address.lower())[:LONGEST_ADDRESS]
+
+
 def clean(text: str) -> str:
     """The text with U+FFFD for what a database cannot hold."""
     if text.isascii() and "\0" not in text:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from storage.columns import CleanText, Document, Key
+from storage.columns import LONGEST_ADDRESS, CleanText, Document, Key
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -15,7 +15,7 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-_ADDRESS = CleanText(500)  # longer than any path of RFC 5321 4.5.3.1.3
+_ADDRESS = CleanText(LONGEST_ADDRESS)
 # SQLite gives the id of a deleted last row again, unless it is told not to
 _NEVER_AGAIN = {"sqlite_autoincrement": True}
 
@@ -60,7 +60,7 @@ class Delivery(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     message_id: int = Field(foreign_key="message.id", sa_type=Key, index=True)
-    recipient: str = Field(sa_type=_ADDRESS, index=True)
+    recipient: str = Field(sa_type=_ADDRESS)
     token: str | None = Field(sa_type=CleanText, unique=True)
 
 
@@ -105,7 +105,8 @@ class Bounce(SQLModel, table=True):
     delivery_id: int | None = Field(foreign_key="delivery.id", sa_type=Key, index=True)
     account_id: int = Field(foreign_key="account.id")
     token: str | None = Field(sa_type=CleanText)
-    address: str = Field(sa_type=_ADDRESS, index=True)
+    address: str = Field(sa_type=_ADDRESS)
+    address_key: str = Field(sa_type=_ADDRESS, index=True)  # in lower case, as a suppression has it
     type: str = Field(sa_type=CleanText)
     category: str = Field(sa_type=CleanText)
     reason: str = Field(sa_type=CleanText)

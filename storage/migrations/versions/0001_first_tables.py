@@ -74,7 +74,6 @@ def deliveries() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"])
-    op.create_index(op.f("ix_delivery_recipient"), "delivery", ["recipient"])
     op.create_index(
         "uq_delivery_tokenless",
         "delivery",
@@ -134,6 +133,7 @@ def bounces() -> None:
         sa.Column("account_id", sa.Integer(), nullable=False),
         sa.Column("token", sa.Text()),
         sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("address_key", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("category", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -153,7 +153,7 @@ def bounces() -> None:
         sa.UniqueConstraint("capture_id", "ordinal", name=op.f("uq_bounce_capture_id_ordinal")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_bounce_address"), "bounce", ["address"])
+    op.create_index(op.f("ix_bounce_address_key"), "bounce", ["address_key"])
     op.create_index(op.f("ix_bounce_created_at"), "bounce", ["created_at"])
     op.create_index(op.f("ix_bounce_delivery_id"), "bounce", ["delivery_id"])
 

@@ -1,0 +1,84 @@
+"""The verdicts on deliveries."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from handlers.outcome import Bounce, Outcome
+from handlers.words import BounceType
+from storage import originals, pages, shapes
+from storage.columns import address_key
+from storage.tables import account, bounce
+from storage.upsert import insert_new
+
+_SHOWN = originals.joined(bounce, bounce.c)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which bounces: all of what is said here must hold."""
+
+    address: str | None = None  # case ignored
+    type: BounceType | None = None
+    account: str | None = None
+    capture: int | None = None
+    since: int | None = None  # only those with a higher id
+    before: int | None = None  # only those with a lower id
+
+
+def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Store the bounces of captures that are stored; the one of a capture that is there already stays."""
+    now = datetime.now(UTC)
+    rows = [
+        _row(outcome.mail.position, ordinal, each, now)
+        for outcome in outcomes
+        for ordinal, each in enumerate(outcome.bounces)
+    ]
+    if rows:
+        connection.execute(insert_new(connection, bounce), rows)
+
+
+def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    """The bounces as `bounces --json` shows them, newest last; read as they are taken, a page at a time."""
+    statement = _SHOWN
+    if wanted.address is not None:
+        statement = statement.where(bounce.c.address_key == address_key(wanted.address))
+    if wanted.type is not None:
+        statement = statement.where(bounce.c.type == wanted.type)
+    if wanted.account is not None:
+        statement = statement.where(account.c.name == wanted.account)
+    if wanted.capture is not None:
+        statement = statement.where(bounce.c.capture_id == wanted.capture)
+    if wanted.since is not None:
+        statement = statement.where(bounce.c.id > wanted.since)
+    if wanted.before is not None:
+        statement = statement.where(bounce.c.id < wanted.before)
+    for row in pages.rows(connection, statement, bounce.c.id, page=500, newest_first=newest_first):
+        yield shapes.bounce(row)
+
+
+def _row(position: int, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:
+    return {
+        "capture_id": position,
+        "ordinal": ordinal,
+        "delivery_id": found.delivery and found.delivery.id,
+        "account_id": found.account.id,
+        "token": found.token,
+        "address": found.address,
+        "address_key": address_key(found.address),
+        "type": found.verdict.type,
+        "category": found.verdict.category,
+        "reason": found.verdict.reason,
+        "rule": found.verdict.rule,
+        "status": found.recipient.status,
+        "smtp_code": found.recipient.smtp_code,
+        "diagnostic": found.recipient.diagnostic_code,
+        "action": found.recipient.action,
+        "span": found.verdict.span,
+        "guess": found.verdict.guess,
+        "confidence": found.verdict.confidence,
+        "created_at": now,
+    }

@@ -1,0 +1,114 @@
+"""What accounts sent: messages and their deliveries."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from handlers.message import Delivery
+from storage import accounts, ledger, pages, shapes
+from storage.tables import account, delivery, message
+from storage.upsert import insert, insert_new
+
+KINDS = ("marketing", "one_to_one")
+_LONGEST = 998  # octets of an id or a token: a line of RFC 5322 2.1.1
+_LONGEST_RECIPIENT = 320
+_CHUNK = 500  # both databases bound the number of parameters of a statement
+
+
+def register(
+    connection: Connection,
+    account_name: str,
+    recipients: Sequence[tuple[str, str | None]],
+    *,
+    message_id: str,
+    envelope_id: str | None = None,
+    subject: str | None = None,
+    campaign: str | None = None,
+    kind: str = "marketing",
+    sent_at: datetime | None = None,
+) -> list[Delivery]:
+    """A message with its recipients, each with its token (the return path's local part) or None.
+
+    The deliveries come in the order of the recipients. What is registered already is not registered again; of
+    the message, gaps are filled and nothing is replaced. Makes the account where it is missing. Raises ValueError
+    for what cannot be, such as a token that another delivery has.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"the kind of a message is {' or '.join(KINDS)}, not {kind!r}")
+    _check(message_id, envelope_id, recipients)
+    row = {
+        "account_id": accounts.ensure(connection, account_name).id,
+        "message_id": message_id,
+        "envelope_id": envelope_id,
+        "subject": subject,
+        "campaign": campaign,
+        "kind": kind,
+        "sent_at": sent_at,
+        "created_at": datetime.now(UTC),
+    }
+    return _deliver(connection, _ensure(connection, row), recipients)
+
+
+def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    """Every message as `messages --json` shows it, newest last."""
+    number = select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery()
+    statement = select(*message.c, account.c.name.label("account"), number.label("deliveries")).join_from(
+        message, account, message.c.account_id == account.c.id
+    )
+    for row in pages.rows(connection, statement, message.c.id, page=500, newest_first=newest_first):
+        yield shapes.message(row)
+
+
+def _ensure(connection: Connection, row: dict[str, Any]) -> int:
+    """The key of the message, made or with its gaps filled."""
+    gaps = ("envelope_id", "subject", "campaign", "sent_at")
+    new = insert(connection, message)
+    filled = {name: func.coalesce(message.c[name], new.excluded[name]) for name in gaps}
+    statement = new.on_conflict_do_update(index_elements=["account_id", "message_id"], set_=filled)
+    key: int = connection.execute(statement.returning(message.c.id), row).scalar_one()
+    return key
+
+
+def _deliver(connection: Connection, key: int, recipients: Sequence[tuple[str, str | None]]) -> list[Delivery]:
+    wanted = [(recipient, token.lower() if token else None) for recipient, token in recipients]
+    rows = [{"message_id": key, "recipient": recipient, "token": token} for recipient, token in wanted]
+    present: dict[tuple[str, str | None], Delivery] = {}
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(insert_new(connection, delivery), rows[start : start + _CHUNK])
+        present.update(_present(connection, key, wanted[start : start + _CHUNK]))
+    for recipient, token in wanted:
+        if (recipient, token) not in present:
+            raise ValueError(f"the token {token} of {recipient} belongs to another delivery")
+    return [present[pair] for pair in wanted]
+
+
+def _present(
+    connection: Connection, key: int, wanted: Sequence[tuple[str, str | None]]
+) -> dict[tuple[str, str | None], Delivery]:
+    ours = ledger.DELIVERIES.where(delivery.c.message_id == key)
+    tokens = {token for _, token in wanted if token}
+    tokenless = {recipient for recipient, token in wanted if token is None}
+    found = [
+        *connection.execute(ours.where(delivery.c.token.in_(tokens))),
+        *connection.execute(ours.where(delivery.c.token.is_(None), delivery.c.recipient.in_(tokenless))),
+    ]
+    deliveries = [ledger.read(row) for row in found]
+    return {(each.recipient, each.token): each for each in deliveries}
+
+
+def _check(message_id: str, envelope_id: str | None, recipients: Sequence[tuple[str, str | None]]) -> None:
+    _check_word("Message-ID", message_id, _LONGEST)
+    if envelope_id is not None:
+        _check_word("envelope id", envelope_id, _LONGEST)
+    for recipient, token in recipients:
+        _check_word("recipient", recipient, _LONGEST_RECIPIENT)
+        if token is not None:
+            _check_word("token", token, _LONGEST)
+
+
+def _check_word(name: str, value: str, longest: int) -> None:
+    """Visible characters and spaces only (an address may have a quoted local part), at most so many octets."""
+    if not value.strip() or not value.isprintable() or len(value.encode()) > longest:
+        raise ValueError(f"a {name} is 1 to {longest} octets of printable text, not {value[:80]!r}")

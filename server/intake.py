@@ -1,0 +1,101 @@
+"""The intake: listens, takes mail, writes the journal. It knows no database and reads no mail."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import uvloop
+
+from handlers.recipients import Recipients, patterns
+from handlers.verp import Expiry
+from server import sockets
+from server.group_commit import GroupCommit
+from server.limits import Usage
+from server.service import Service
+from server.session import Session
+from server.settings import Settings
+from server.tls import Certificate
+from server.verbs import VERBS
+from storage import journal
+from storage.keyring import KeyFile
+
+log = logging.getLogger("bouncemx.intake")
+
+
+def run(settings: Settings, address: str) -> None:
+    """Runs until SIGTERM or SIGINT. Raises UserError, journal.JournalLocked, KeyFileBroken at the start."""
+    listeners = sockets.activated() or sockets.listen(address)
+    # aiosmtpd logs every command at INFO; what is worth a line is logged by session.py
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    with journal.Writer(settings.journal) as writer:
+        # asyncio is half as fast with this protocol (make bench)
+        uvloop.run(_serve(settings, listeners, writer))
+
+
+async def _serve(settings: Settings, listeners: Sequence[socket.socket], writer: journal.Writer) -> None:
+    loop = asyncio.get_running_loop()
+    service = compose(settings, writer, loop)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, service.tls.reload)
+    servers = [
+        await loop.create_server(lambda: Session(service, VERBS), sock=listener, backlog=sockets.BACKLOG)
+        for listener in listeners
+    ]
+    log.info("taking mail at %s", ", ".join(_name(listener) for listener in listeners))
+    sockets.notify("READY=1")
+    await stop.wait()
+    sockets.notify("STOPPING=1")
+    for server in servers:
+        server.close()
+    await drain(service, settings.limits.drain_timeout)
+    await service.commit.close()
+
+
+def compose(settings: Settings, writer: journal.Writer, loop: asyncio.AbstractEventLoop) -> Service:
+    """One intake out of its parts."""
+    keys = KeyFile(settings.data_dir)
+    return Service(
+        loop=loop,
+        hostname=settings.hostname or socket.getfqdn(),
+        limits=settings.limits,
+        usage=Usage(settings.limits, loop.time),
+        recipients=Recipients(
+            domain=settings.return_path_domain,
+            base_local_part=settings.base_local_part,
+            ring=keys.ring,
+            today=lambda: datetime.now(UTC).date(),
+            watched=patterns(settings.watched_addresses),
+            expiry=Expiry(settings.token_valid_days, settings.token_late_days),
+        ),
+        commit=GroupCommit(writer, loop),
+        has_room=lambda octets: journal.free_octets(settings.journal) >= settings.limits.reserve_octets + octets,
+        tls=Certificate(settings.tls_certificate, settings.tls_key),
+        tls_required=settings.tls_required,
+        trusted_proxies=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
+    )
+
+
+async def drain(service: Service, patience: float) -> None:
+    """Ends idle sessions with 421, lets those that are sending a mail finish it, then cuts."""
+    service.draining = True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while service.sessions:
+                for session in list(service.sessions):
+                    session.dismiss_idle()
+                await asyncio.sleep(0.02)
+    for session in list(service.sessions):
+        session.cut()
+    await asyncio.sleep(0)
+
+
+def _name(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)

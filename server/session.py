@@ -1,0 +1,250 @@
+"""One SMTP connection: aiosmtpd's protocol with its own reading, deadlines, limits and replies.
+
+aiosmtpd 1.4.6 keeps the parts that it does well (transports, STARTTLS). What it does not do for an MX on the open
+Internet is done here; docs/decisions.md lists each override with its reason. The verbs are in verbs.py.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+from handlers import replies
+from handlers.replies import Reply
+from server import proxy
+from server.inbox import Inbox, LineTooLong
+from server.service import Service
+
+log = logging.getLogger("bouncemx.smtp")
+
+COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4 wants 512 at least, extensions add to it
+_COALESCED_OCTETS = 4096
+_HELD_REPLIES_OCTETS = 64 << 10
+
+Verb = Callable[["Session", str], Reply | bytes | Awaitable[Reply | bytes]]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The buffers of RFC 5321 4.1.1.4."""
+
+    reverse_path: str | None = None  # None before MAIL
+    forward_paths: list[str] = field(default_factory=list)
+    smtputf8: bool = False
+
+
+class Session(SMTP):
+    """One client, from connect to close."""
+
+    def __init__(self, service: Service, verbs: dict[str, Verb]) -> None:
+        # aiosmtpd's constructor inspects handler and class for each connection, a fifth of a connection's time, and
+        # its command limits are shared by all sessions. What its methods read is set here instead.
+        loop = service.loop
+        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop)
+        self.loop = loop
+        self.hostname = service.hostname
+        self.tls_context = service.tls.context
+        self.session = self.envelope = self.transport = None
+        self._handle_hooks = {}
+        self._timeout_handle = self._tls_protocol = self._original_transport = self._handler_coroutine = None
+        self._tls_handshake_okay = True
+        self.service = service
+        self.verbs = verbs
+        self.inbox = Inbox(loop)
+        self.transaction = Transaction()
+        self.helo = ""  # "" before EHLO and HELO
+        self.extended = False  # EHLO, not HELO
+        self.client = ""
+        self.busy = False  # between DATA and its reply: a drain waits for that
+        self.errors = 0  # of the session
+        self.idle_commands = 0  # NOOP, RSET, EHLO and the like since the last mail
+        self._counted: str | None = None
+        self._out = bytearray()
+        now = loop.time()
+        self._progress_until = now + service.limits.idle_timeout
+        self._ends = now + service.limits.session_timeout
+        self._data_ends: float | None = None
+
+    # --- connection
+
+    def connection_made(self, transport: Any) -> None:
+        over_tls = self._original_transport is not None
+        if not over_tls:
+            self._begin(transport)
+        super().connection_made(transport)
+        self.inbox.attach(transport)  # octets sent in clear behind STARTTLS are forgotten (RFC 3207 4.2)
+        if over_tls:
+            self.transaction, self.helo, self.extended = Transaction(), "", False
+
+    def _begin(self, transport: Any) -> None:
+        peer = transport.get_extra_info("peername")
+        self.client = _plain_address(peer[0] if isinstance(peer, tuple) and peer else "")
+        transport.set_write_buffer_limits(high=_HELD_REPLIES_OCTETS)
+        self.service.sessions.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.service.sessions.discard(self)
+        self.uncount()
+        self.inbox.end()
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        self.inbox.feed(data)
+
+    def eof_received(self) -> bool:
+        # Exim sends the final dot, QUIT and FIN at once: what it sent is still to be done and answered
+        self.inbox.end()
+        return self._tls_protocol is None
+
+    def count(self, client: str) -> bool:
+        """Takes one of this client's connections; False where it has none left."""
+        self.client = client
+        if self.service.usage.connect(client):
+            self._counted = client
+            return True
+        return False
+
+    def uncount(self) -> None:
+        if self._counted is not None:
+            self.service.usage.disconnect(self._counted)
+            self._counted = None
+
+    # --- deadlines
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """One timer a connection; progress only moves the mark that it looks at."""
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_later(self.service.limits.idle_timeout, self._timeout_cb)
+
+    def progress(self) -> None:
+        self._progress_until = self.loop.time() + self.service.limits.idle_timeout
+
+    def begin_data(self) -> None:
+        self.busy = True
+        self._data_ends = self.loop.time() + self.service.limits.data_timeout
+
+    def end_data(self) -> None:
+        self.busy = False
+        self._data_ends = None
+        self.progress()
+
+    def _timeout_cb(self) -> None:
+        now = self.loop.time()
+        deadline = min(self._progress_until, self._ends, self._data_ends or self._ends)
+        if self.transport is None:
+            return
+        if now < deadline:
+            self._timeout_handle = self.loop.call_later(deadline - now + 0.01, self._timeout_cb)
+            return
+        self.dismiss(replies.TIMEOUT)
+
+    def dismiss(self, reply: Reply) -> None:
+        """Says this and ends the connection, from outside the command loop."""
+        if self.transport is not None and not self.transport.is_closing():
+            self._writer.write(bytes(self._out) + reply.line)
+            self._out.clear()
+            self.transport.close()
+
+    def dismiss_idle(self) -> None:
+        """For a drain: ends the session unless it is sending a mail."""
+        if not self.busy:
+            self.dismiss(replies.SHUTTING_DOWN)
+
+    def cut(self) -> None:
+        """Ends the connection without a word."""
+        transport = self._original_transport or self.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+    # --- commands
+
+    async def _handle_client(self) -> None:
+        try:
+            if await proxy.admit(self):
+                self.say(self.service.greeting)
+                while await self._command():
+                    pass
+            await self.flush()
+        except (asyncio.CancelledError, ConnectionError):
+            pass  # the client went away
+        except Exception:
+            log.exception("a session failed")
+            self.dismiss(replies.INTERNAL)
+        finally:
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _command(self) -> bool:
+        """Reads and answers one command; False when the connection is to end."""
+        if len(self._out) > _COALESCED_OCTETS or not self.inbox.has_line:
+            await self.flush()
+        try:
+            line = await self.inbox.line(COMMAND_OCTETS)
+        except LineTooLong:
+            return self.answer(replies.LINE_TOO_LONG)
+        if line is None:
+            return False
+        self.progress()
+        return self.answer(await self._reply(line))
+
+    async def _reply(self, line: bytes) -> Reply | bytes:
+        word, _, argument = line.partition(b" ")
+        verb = self.verbs.get(word.decode("ascii", "replace").upper())
+        if verb is None:
+            return replies.NOT_RECOGNISED
+        try:
+            reply = verb(self, argument.strip(b" ").decode())
+            return reply if isinstance(reply, Reply | bytes) else await reply
+        except UnicodeDecodeError:
+            return replies.SYNTAX
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            # never a word of it to the client, and never 5yz: nobody sends a bounce twice after that
+            log.exception("command %r failed", word[:8])
+            return replies.INTERNAL
+
+    def answer(self, reply: Reply | bytes) -> bool:
+        """Says a reply; False when the connection is to end."""
+        if isinstance(reply, bytes):
+            self.say(reply)
+            return True
+        self.say(reply.line)
+        self.errors += reply.code >= 500
+        if self.errors > self.service.limits.errors:
+            self.say(replies.TOO_MANY_ERRORS.line)
+            return False
+        return not reply.close
+
+    def say(self, line: bytes) -> None:
+        self._out += line
+
+    async def flush(self) -> None:
+        if self._out and self.transport is not None:
+            self._writer.write(bytes(self._out))
+            self._out.clear()
+            await self._writer.drain()
+
+    async def push(self, status: Any) -> None:
+        """What aiosmtpd's STARTTLS says, in our words."""
+        self.say(replies.START_TLS.line)
+        await self.flush()
+
+    # --- state
+
+    @property
+    def over_tls(self) -> bool:
+        return self._tls_protocol is not None
+
+    @property
+    def tls(self) -> str | None:
+        """Version and cipher, e.g. "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
+        cipher = self._tls_protocol and self.transport and self.transport.get_extra_info("cipher")
+        return f"{cipher[1]} {cipher[0]}" if cipher else None
+
+
+def _plain_address(address: str) -> str:
+    return address.removeprefix("::ffff:")  # an IPv4 client of a socket for both

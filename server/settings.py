@@ -1,0 +1,180 @@
+"""The settings: bouncemx.toml in the data folder, or BOUNCEMX_NAME in the environment, which wins.
+
+Lists and tables in the environment are JSON. An unknown name is an error that tells the known ones.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from handlers.words import Profile
+
+FILE_NAME = "bouncemx.toml"
+
+
+class UserError(Exception):
+    """Something the user can mend; its text names the field, the value and the way out."""
+
+
+def _domain(value: str) -> str:
+    value = value.strip().rstrip(".").lower()
+    if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", value):
+        raise ValueError("give a domain name such as bounces.example.com (internationalised ones as xn--...)")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("give an address or a network such as 192.0.2.0/24") from None
+
+
+def _pattern(value: str) -> str:
+    if value.count("@") != 1:
+        raise ValueError("give an address pattern such as postmaster@example.com or *@example.com")
+    return value.lower()
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Network = Annotated[str, AfterValidator(_network)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class Limits(BaseModel):
+    """What one client may take, and all together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message_octets: int = Field(25 << 20, ge=65536, le=1 << 30, description="Largest message, as SIZE says it")
+    in_flight_octets: int = Field(256 << 20, ge=1 << 20, description="Mail being received at once, all sessions")
+    recipients: int = Field(100, ge=1, description="Recipients of one message")
+    connections: int = Field(1000, ge=1, description="Connections at once")
+    connections_per_address: int = Field(50, ge=1, description="Connections at once from one address")
+    connections_per_network: int = Field(200, ge=1, description="Connections at once from one /24 or /64")
+    idle_commands: int = Field(100, ge=10, description="NOOP, RSET, EHLO and the like between two messages")
+    errors: int = Field(20, ge=1, description="Refused commands in one session")
+    guesses: int = Field(30, ge=1, description="Forged tokens from one address within guess_window seconds")
+    guess_window: float = Field(60, gt=0, description="Seconds")
+    idle_timeout: float = Field(300, gt=0, description="Seconds without progress (RFC 5321 4.5.3.2.7)")
+    data_timeout: float = Field(600, gt=0, description="Seconds for one message")
+    session_timeout: float = Field(3600, gt=0, description="Seconds for one session")
+    drain_timeout: float = Field(10, gt=0, description="Seconds that a stop waits for messages being received")
+    reserve_octets: int = Field(4 << 20, ge=0, description="Room on the disk that must stay free")
+    parse_seconds: float = Field(10, gt=0, description="Seconds that reading one mail may take")
+    parse_octets: int = Field(1 << 30, ge=256 << 20, description="Memory that reading one mail may take")
+
+
+class Settings(BaseSettings):
+    """Every setting. The docs' table is made from this."""
+
+    model_config = SettingsConfigDict(env_prefix="BOUNCEMX_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    return_path_domain: Domain = Field("bounces.example.test", description="Domain of the return paths; its MX is here")
+    base_local_part: str = Field("bounces", pattern=r"^[a-z0-9][a-z0-9._-]{0,30}$", description="Base return path")
+    hostname: Domain | None = Field(None, description="What we call ourselves; the host's name where not given")
+    watched_addresses: tuple[Pattern, ...] = Field(
+        (), description="Patterns of addresses where detached notices arrive"
+    )
+    separate_notices: Literal["match", "flag"] = Field(
+        "match", description="A separate e-mail at a return path: matched, or flagged"
+    )
+    profile: Profile = Field(Profile.HUBSPOT, description="Mapping of reasons to types")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; an SQLite file in the data folder where not given"
+    )
+    trusted_proxies: tuple[Network, ...] = Field((), description="Networks that must speak the PROXY protocol")
+    tls_certificate: Path | None = Field(None, description="PEM file with the chain; offers STARTTLS")
+    tls_key: Path | None = Field(None, description="PEM file with the key")
+    tls_required: bool = Field(False, description="Refuse mail without TLS")
+    dns_servers: tuple[str, ...] = Field((), description="Addresses of DNS servers; those of the host where not given")
+    dns_port: int = Field(53, ge=1, le=65535, description="Port of the DNS servers")
+    authenticate: bool = Field(True, description="Check SPF, DKIM and DMARC of captures")
+    rules: tuple[Path, ...] = Field((), description="Your own rule files, in front of ours")
+    token_valid_days: int = Field(90, ge=1, le=3650, description="Days that a return path is good")
+    token_late_days: int = Field(180, ge=1, le=3650, description="Days until it is refused; late in between")
+    limits: Limits = Limits()
+    data_dir: Path = Field(Path("data"), description="The data folder", exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        values = init_settings()
+        toml = TomlConfigSettingsSource(settings_cls, Path(values["data_dir"]) / FILE_NAME)
+        return init_settings, env_settings, toml
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'bouncemx.db'}"
+
+    @property
+    def journal(self) -> Path:
+        return self.data_dir / "journal"
+
+    @property
+    def base_return_path(self) -> str:
+        return f"{self.base_local_part}@{self.return_path_domain}"
+
+
+def load(data_dir: Path) -> Settings:
+    """The settings for this data folder. Raises UserError that names every wrong field, its value and the way out."""
+    _refuse_unknown_environment()
+    try:
+        settings = Settings(data_dir=data_dir)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(fault) for fault in error.errors())) from None
+    except SettingsError as error:
+        raise UserError(
+            f"{error}: lists and tables in the environment are JSON, such as '[\"*@example.com\"]'"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{data_dir / FILE_NAME} is not TOML: {error}") from None
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise UserError("tls_certificate and tls_key go together: give both or none")
+    if settings.token_late_days < settings.token_valid_days:
+        raise UserError("token_late_days counts from the same day as token_valid_days: it must not be smaller")
+    return settings
+
+
+def _explain(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{name} is not a setting{_nearest(name.rpartition('.')[2])}"
+    return f"{name} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _refuse_unknown_environment() -> None:
+    # pydantic-settings looks up the names it knows, so a misspelt variable would be passed over in silence
+    for variable in os.environ:
+        name = variable.removeprefix("BOUNCEMX_").lower().partition("__")[0]
+        if (
+            variable.startswith("BOUNCEMX_")
+            and not variable.startswith("BOUNCEMX_TEST_")
+            and name not in Settings.model_fields
+        ):
+            raise UserError(f"{variable} in the environment is not a setting{_nearest(name)}")
+
+
+def _nearest(name: str) -> str:
+    known = [*Settings.model_fields, *Limits.model_fields]
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"

@@ -1,0 +1,101 @@
+"""One mail in the journal: how it is written and found again.
+
+    4 octets   "BMX1"
+    4 octets   length of the envelope
+    4 octets   length of the mail
+    4 octets   CRC-32 of position (8 octets), envelope and mail
+    envelope   JSON, UTF-8
+    mail       as received, our Received line first
+
+All numbers are big-endian. The checksum covers the position, so that a frame counts only where it was written.
+"""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from zlib import crc32
+
+from handlers.envelope import Envelope, Mail
+
+MAGIC = b"BMX1"
+HEADER = struct.Struct(">4sIII")
+_POSITION = struct.Struct(">Q")
+MAX_ENVELOPE_OCTETS = 1 << 20
+MAX_MAIL_OCTETS = 1 << 30
+_SEARCH_OCTETS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that was found whole. `end` is the position behind it."""
+
+    position: int
+    end: int
+    mail: Mail
+
+
+def encode(position: int, envelope: bytes, raw: bytes) -> bytes:
+    """The header that stands before envelope and mail at this position."""
+    checksum = crc32(raw, crc32(envelope, crc32(_POSITION.pack(position))))
+    return HEADER.pack(MAGIC, len(envelope), len(raw), checksum)
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    return json.dumps(
+        {
+            "reverse_path": envelope.reverse_path,
+            "forward_paths": envelope.forward_paths,
+            "helo": envelope.helo,
+            "client": envelope.client,
+            "received_at": envelope.received_at.isoformat(),
+            "protocol": envelope.protocol,
+            "tls": envelope.tls,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode("utf-8", "backslashreplace")
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    fields = json.loads(data)
+    fields["forward_paths"] = tuple(fields["forward_paths"])
+    fields["received_at"] = datetime.fromisoformat(fields["received_at"])
+    return Envelope(**fields)
+
+
+def read(fd: int, offset: int, position: int) -> Frame | None:
+    """The frame at this offset of the file; None where none stands there whole."""
+    header = os.pread(fd, HEADER.size, offset)
+    if len(header) < HEADER.size:
+        return None
+    magic, envelope_octets, raw_octets, checksum = HEADER.unpack(header)
+    if magic != MAGIC or envelope_octets > MAX_ENVELOPE_OCTETS or raw_octets > MAX_MAIL_OCTETS:
+        return None
+    body = os.pread(fd, envelope_octets + raw_octets, offset + HEADER.size)
+    if len(body) < envelope_octets + raw_octets or crc32(body, crc32(_POSITION.pack(position))) != checksum:
+        return None
+    mail = Mail(position, decode_envelope(body[:envelope_octets]), body[envelope_octets:])
+    return Frame(position, position + HEADER.size + len(body), mail)
+
+
+def search(fd: int, offset: int, position: int) -> Frame | None:
+    """The next whole frame at or behind this offset: what damage in the middle of a file leaves."""
+    for found in _occurrences(fd, offset):
+        frame = read(fd, found, position + found - offset)
+        if frame:
+            return frame
+    return None
+
+
+def _occurrences(fd: int, offset: int) -> Iterator[int]:
+    while chunk := os.pread(fd, _SEARCH_OCTETS, offset):
+        start = 0
+        while (start := chunk.find(MAGIC, start)) >= 0:
+            yield offset + start
+            start += 1
+        if len(chunk) < len(MAGIC):
+            return
+        offset += max(1, len(chunk) - len(MAGIC) + 1)

@@ -31,7 +31,7 @@ from handlers.keys import (
 __all__ = ["AccountKey", "KeyFile", "KeyFileBroken", "account_key", "open_or_create", "rotate"]
 
 NAME = "keys.json"
-KEEP_DAYS = 190  # a retired key verifies until the last token that it signed has expired
+KEEP_DAYS = 190  # how long a retired key verifies: its last tokens are taken for 180 days, by default
 _OTHERS_MAY = 0o027  # a group may read (secrets mounted into containers), nobody else
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ def open_or_create(data_dir: Path) -> Ring:
     return _read(path)
 
 
-def rotate(data_dir: Path, now: datetime | None = None) -> Ring:
-    """Lets a new key sign and the present one verify on. Drops keys retired for longer than KEEP_DAYS.
+def rotate(data_dir: Path, now: datetime | None = None, keep_days: int = KEEP_DAYS) -> Ring:
+    """Lets a new key sign and the present one verify on. Drops keys that were retired over `keep_days` ago.
 
     Raises KeyFileBroken, also when every key id is in use.
     """
@@ -82,18 +82,18 @@ def rotate(data_dir: Path, now: datetime | None = None) -> Ring:
     now = now or _now()
     open_or_create(data_dir)
     with _locked(data_dir):
-        ring = _rotated(_read(path), now)
+        ring = _rotated(_read(path), now, keep_days)
         with _written(path, ring) as new:
             new.replace(path)
     return ring
 
 
-def _rotated(ring: Ring, now: datetime) -> Ring:
-    keep_since = now - timedelta(days=KEEP_DAYS)
+def _rotated(ring: Ring, now: datetime, keep_days: int) -> Ring:
+    keep_since = now - timedelta(days=keep_days)
     live = {k: m for k, m in ring.masters.items() if m.retired is None or m.retired >= keep_since}
     free = next((k % KIDS for k in range(ring.active + 1, ring.active + KIDS) if k % KIDS not in live), None)
     if free is None:
-        raise KeyFileBroken(f"all {KIDS} key ids are in use: keys retired {KEEP_DAYS} days ago make room")
+        raise KeyFileBroken(f"all {KIDS} key ids are in use: keys retired {keep_days} days ago make room")
     live[ring.active] = replace(ring.masters[ring.active], retired=now)
     live[free] = MasterKey(free, secrets.token_bytes(SECRET_OCTETS), now)
     return Ring(live, active=free)

@@ -101,7 +101,8 @@ def test_a_retired_key_leaves_when_its_tokens_have_expired(tmp_path: Path) -> No
     open_or_create(tmp_path)
     rotate(tmp_path, NOW)
     assert sorted(rotate(tmp_path, NOW + timedelta(days=189)).masters) == [0, 1, 2]
-    assert sorted(rotate(tmp_path, NOW + timedelta(days=191)).masters) == [1, 2, 3]
+    assert sorted(rotate(tmp_path, NOW + timedelta(days=191), keep_days=300).masters) == [0, 1, 2, 3]
+    assert sorted(rotate(tmp_path, NOW + timedelta(days=191)).masters) == [1, 2, 3, 4]
 
 
 def test_key_ids_run_out_and_come_round(tmp_path: Path) -> None:

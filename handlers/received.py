@@ -1,8 +1,11 @@
 """Our own trace line (RFC 5321 4.4), in front of every stored mail."""
 
+import re
 from email.utils import format_datetime
 
 from handlers.envelope import Envelope
+
+_NOT_PLAIN = re.compile(r"[^!-\[\]-~]|[()<>;]")
 
 
 def received_line(envelope: Envelope, hostname: str) -> bytes:
@@ -19,4 +22,4 @@ def received_line(envelope: Envelope, hostname: str) -> bytes:
 
 
 def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() and c not in "()<>;\\" and c != " " else "?" for c in text[:255])
+    return _NOT_PLAIN.sub("?", text[:255])

@@ -5,7 +5,7 @@ only for what the client can mend: our own trouble is always 4yz, because whoeve
 them twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +16,15 @@ class Reply:
     enhanced_status: str  # "" where RFC 2034 wants none: greeting, EHLO, 354
     text: str
     close: bool = False
+    line: bytes = field(init=False, repr=False)  # as it goes over the wire
 
-    @property
-    def line(self) -> bytes:
-        """The reply on the wire."""
-        return (
-            " ".join(str(x) for x in (self.code, self.enhanced_status, self.text) if x).encode("ascii")
-            + b"\r\n"
-        )
+    def __post_init__(self) -> None:
+        words = (str(self.code), self.enhanced_status, self.text)
+        object.__setattr__(self, "line", " ".join(filter(None, words)).encode("ascii") + b"\r\n")
+
+    def with_text(self, more: str) -> bytes:
+        """The line with one word more at its end."""
+        return self.line.removesuffix(b"\r\n") + b" " + more.encode("ascii") + b"\r\n"
 
 
 OK = Reply(250, "2.0.0", "Ok")

@@ -149,12 +149,7 @@ async def _capture(session: "Session", content: Content) -> Reply | bytes:
     except OSError:
         return replies.NO_SPACE
     session.idle_commands = 0
-    return b"%d %b %b %d\r\n" % (
-        replies.CAPTURED.code,
-        replies.CAPTURED.enhanced_status.encode(),
-        replies.CAPTURED.text.encode(),
-        position,
-    )
+    return replies.CAPTURED.with_text(str(position))
 
 
 def _envelope(session: "Session") -> Envelope:

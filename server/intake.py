@@ -6,8 +6,9 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import uvloop
 
@@ -25,6 +26,8 @@ from storage import journal
 from storage.keyring import KeyFile
 
 log = logging.getLogger("bouncemx.intake")
+
+T = TypeVar("T")
 
 
 def run(settings: Settings, address: str) -> None:
@@ -61,6 +64,8 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket], writer:
 def compose(settings: Settings, writer: journal.Writer, loop: asyncio.AbstractEventLoop) -> Service:
     """One intake out of its parts."""
     keys = KeyFile(settings.data_dir)
+    ring = _remembered(keys.ring, 1.0, loop)
+    free = _remembered(lambda: journal.free_octets(settings.journal), 0.05, loop)
     return Service(
         loop=loop,
         hostname=settings.hostname or socket.getfqdn(),
@@ -69,13 +74,13 @@ def compose(settings: Settings, writer: journal.Writer, loop: asyncio.AbstractEv
         recipients=Recipients(
             domain=settings.return_path_domain,
             base_local_part=settings.base_local_part,
-            ring=keys.ring,
+            ring=ring,
             today=lambda: datetime.now(UTC).date(),
             watched=patterns(settings.watched_addresses),
             expiry=Expiry(settings.token_valid_days, settings.token_late_days),
         ),
         commit=GroupCommit(writer, loop),
-        has_room=lambda octets: journal.free_octets(settings.journal) >= settings.limits.reserve_octets + octets,
+        has_room=lambda octets: free() >= settings.limits.reserve_octets + octets,
         tls=Certificate(settings.tls_certificate, settings.tls_key),
         tls_required=settings.tls_required,
         trusted_proxies=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
@@ -94,6 +99,20 @@ async def drain(service: Service, patience: float) -> None:
     for session in list(service.sessions):
         session.cut()
     await asyncio.sleep(0)
+
+
+def _remembered(ask: Callable[[], T], seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[[], T]:
+    """Asks again only after so many seconds: both questions cost a system call, and come with each mail."""
+    answer = ask()
+    asked = loop.time()
+
+    def remembered() -> T:
+        nonlocal answer, asked
+        if loop.time() - asked > seconds:
+            answer, asked = ask(), loop.time()
+        return answer
+
+    return remembered
 
 
 def _name(listener: socket.socket) -> str:

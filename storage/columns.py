@@ -12,6 +12,7 @@ from sqlalchemy import JSON, BigInteger, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -52,9 +53,9 @@ Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 
 def dump(value: Any) -> str:
     """JSON for a Document column: the serializer of every engine."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     if "\\u0000" in text:  # perhaps a NUL, perhaps a backslash before the letters u0000
-        text = json.dumps(_clean_within(value), ensure_ascii=False, separators=(",", ":"))
+        text = _encode(_clean_within(value))
     return clean(text)
 
 

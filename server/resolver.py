@@ -147,6 +147,8 @@ class DnsResolver:
 
     def _ask(self, key: tuple[str, str], seconds: float) -> _Answer:
         name, kind = key
+        if not name:
+            return _Answer(absent=True)
         try:
             absolute = dns.name.from_text(name + ".")
         except (dns.exception.DNSException, ValueError):  # a name that cannot exist: labels, escapes, IDNA

@@ -13,7 +13,8 @@ from handlers.authenticate.signatures import Signature
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]/+=-]")
 _NAMED = re.compile(rb"authentication-results[ \t]*:", re.IGNORECASE)
-_PARENTHESIS = re.compile(rb"(?<!\\)([()])")
+_ESCAPED = re.compile(rb"\\[()\\]")
+_PARENTHESIS = re.compile(rb"([()])")
 
 
 def split(raw: bytes) -> tuple[bytes, bytes]:
@@ -84,7 +85,7 @@ def _claimed(body: bytes) -> bytes:
 def _without_comments(body: bytes) -> bytes:
     """However deep they nest (RFC 5322 3.2.2)."""
     depth, kept = 0, []
-    for part in _PARENTHESIS.split(body):
+    for part in _PARENTHESIS.split(_ESCAPED.sub(b"", body)):
         if part == b"(":
             depth += 1
         elif part == b")":

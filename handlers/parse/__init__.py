@@ -1,0 +1,93 @@
+"""Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
+
+from handlers.parse import addresses, dsn, headers, kind, text_report
+from handlers.parse.notice import Notice
+from handlers.report import RecipientStatus, Report
+from handlers.words import Action, Kind, NoticeForm
+
+TEXT_KEPT = 16 * 1024
+BOUNCES = frozenset({Kind.FAILURE, Kind.DELAY, Kind.SUCCESS})
+
+
+def parse(raw: bytes, reverse_path: str | None = None) -> Report:
+    """Read one mail.
+
+    `reverse_path` is the envelope's ("" for the null one); None means unknown, then a Return-Path field counts.
+    """
+    notice = Notice(raw, reverse_path)
+    return _typed(notice) or _dsn(notice) or _text(notice)
+
+
+def _typed(notice: Notice) -> Report | None:
+    if notice.mail.leaf("message/feedback-report"):
+        return report(notice, Kind.COMPLAINT, "arf")
+    if notice.mail.leaf("message/disposition-notification", "message/global-disposition-notification"):
+        return report(notice, Kind.MDN, "mdn")
+    return None
+
+
+def _dsn(notice: Notice) -> Report | None:
+    part = notice.mail.leaf(*dsn.TYPES)
+    if part is None:
+        return None
+    message, groups = dsn.groups(part)
+    found = dsn.recipients(groups)
+    if not found:
+        return None
+    return report(
+        notice,
+        kind_of_actions(found),
+        "rfc3464",
+        recipients=tuple(found),
+        reporting_mta=dsn.typed(message.get("reporting-mta", "")),
+        dsn_gateway=dsn.typed(message.get("dsn-gateway", "")),
+        received_from_mta=dsn.typed(message.get("received-from-mta", "")),
+        original_envelope_id=dsn.envelope_id(message.get("original-envelope-id", "")),
+        arrival_date=headers.text(message.get("arrival-date", ""))[:100] or None,
+    )
+
+
+def kind_of_actions(found: list[RecipientStatus]) -> Kind:
+    """Failure before delay before success: the worst that happened to anybody."""
+    actions = {one.action for one in found}
+    if Action.FAILED in actions:
+        return Kind.FAILURE
+    if Action.DELAYED in actions:
+        return Kind.DELAY
+    if actions & {Action.DELIVERED, Action.RELAYED, Action.EXPANDED}:
+        return Kind.SUCCESS
+    return Kind.FAILURE
+
+
+def _text(notice: Notice) -> Report:
+    what = kind.of_text(notice)
+    found = text_report.recipients(notice, what) if what in BOUNCES else []
+    return report(notice, what, "text", recipients=tuple(found))
+
+
+def report(notice: Notice, what: Kind, dialect: str, **fields: object) -> Report:
+    """The fields that every mail has, and those its reader adds."""
+    bounce = what in BOUNCES
+    original = notice.original
+    form = (
+        (NoticeForm.DSN if dialect == "rfc3464" else NoticeForm.TEXT if original else NoticeForm.SEPARATE)
+        if bounce
+        else None
+    )
+    return Report(
+        kind=what,
+        notice_form=form,
+        original=original,
+        in_reply_to=headers.message_ids(notice.fields.get("in-reply-to", "")),
+        references=headers.message_ids(notice.fields.get("references", "")),
+        addresses_in_text=addresses.unique(notice.text),
+        subject=notice.subject,
+        from_=notice.from_,
+        message_id=headers.message_id(notice.fields.get("message-id", "")),
+        date=notice.header("date")[:100] or None,
+        dialect=dialect,
+        language=notice.language,
+        text=notice.text[:TEXT_KEPT].strip(),
+        faults=tuple(dict.fromkeys(notice.faults)),
+        **fields,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,58 @@
+"""In which language a notice is written: by its script, then by its common short words."""
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+LOOK_AT = 1500  # characters
+_SCRIPTS = (
+    (re.compile("[\u3040-\u30ff]"), "ja"),
+    (re.compile("[\uac00-\ud7a3]"), "ko"),
+    (re.compile("[\u4e00-\u9fff]"), "zh"),
+    (re.compile("[\u0590-\u05ff]"), "he"),
+    (re.compile("[\u0370-\u03ff]"), "el"),
+    (re.compile("[\u0600-\u06ff]"), "ar"),
+    (re.compile("[\u0e00-\u0e7f]"), "th"),
+)
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_UKRAINIAN = re.compile("[іїєґ]")
+
+
+@cache
+def _words() -> dict[str, tuple[str, ...]]:
+    """Word -> the languages that use it."""
+    data = tomllib.loads((files("handlers.parse") / "tables" / "languages.toml").read_text("utf-8"))
+    words: dict[str, list[str]] = {}
+    for language, entry in data.items():
+        for word in entry["words"].split():
+            words.setdefault(word, []).append(language)
+    return {word: tuple(languages) for word, languages in words.items()}
+
+
+def detect(text: str) -> str | None:
+    """ "en", "de", ...; None where too little speaks for any."""
+    sample = text[:LOOK_AT].lower()
+    if not sample.isascii():
+        by_script = _script(sample)
+        if by_script:
+            return by_script
+    votes: dict[str, int] = {}
+    words = _words()
+    for word in _LETTERS.findall(sample):
+        for language in words.get(word, ()):
+            votes[language] = votes.get(language, 0) + 1
+    if not votes:
+        return None
+    best = max(votes, key=lambda language: (votes[language], language == "en"))
+    return best if votes[best] >= 2 else None
+
+
+def _script(sample: str) -> str | None:
+    for pattern, language in _SCRIPTS:
+        if pattern.search(sample):
+            return language
+    if _CYRILLIC.search(sample):
+        return "uk" if _UKRAINIAN.search(sample) else "ru"
+    return None

@@ -1,0 +1,108 @@
+"""What software says, in many languages: tables of phrases, looked up by their words.
+
+A table is tables/GROUP.toml: a section a language with `phrases` and `examples`. In a phrase "*" stands for up to
+80 characters between, a word that ends in "~" for any ending. Text and phrases are folded alike: lower case,
+without accents, one space for any white space.
+"""
+
+import re
+import tomllib
+import unicodedata
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+GAP = 80  # characters that "*" may stand for
+_WORD = re.compile(r"\w+")
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u0131": "i", "ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "\u2013": "-"})  # fmt: skip
+
+
+class Phrase(NamedTuple):
+    pieces: tuple[str, ...]  # folded, found one after the other
+    language: str
+    whole: str  # as the table has it
+
+
+class Folded:
+    """A text made ready for look-ups: folded, with the set of its words."""
+
+    __slots__ = ("text", "words")
+
+    def __init__(self, text: str) -> None:
+        self.text = fold(text)
+        self.words = frozenset(_WORD.findall(self.text))
+
+
+class Group:
+    """One table: phrases under the longest of their whole words, those without one tried on every text of their script."""
+
+    def __init__(self, name: str) -> None:
+        self.keyed: dict[str, list[Phrase]] = {}
+        self.loose: list[Phrase] = []
+        for language, entry in table(name).items():
+            for whole in entry["phrases"]:
+                self._add(whole, language)
+
+    def _add(self, whole: str, language: str) -> None:
+        folded = fold(whole)
+        phrase = Phrase(tuple(p.strip().replace("~", "") for p in folded.split("*")), language, whole)
+        words = [word for word in _WORD.findall(re.sub(r"\S*~", " ", folded)) if word.isascii() or language in _SPACED]
+        if words:
+            self.keyed.setdefault(max(words, key=len), []).append(phrase)
+        else:
+            self.loose.append(phrase)
+
+    def find(self, text: Folded) -> tuple[int, int, Phrase] | None:
+        """(start, end, phrase) of a phrase that stands in the text, or None."""
+        for word in self.keyed.keys() & text.words:
+            for phrase in self.keyed[word]:
+                span = _span(phrase.pieces, text.text)
+                if span:
+                    return *span, phrase
+        for phrase in self.loose:
+            span = _span(phrase.pieces, text.text)
+            if span:
+                return *span, phrase
+        return None
+
+
+_SPACED = frozenset({"ru", "uk", "bg", "he", "el", "ar"})  # languages beyond Latin that put spaces between words
+
+
+def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:
+    start = text.find(pieces[0])
+    while start >= 0:
+        end = start + len(pieces[0])
+        for piece in pieces[1:]:
+            at = text.find(piece, end, end + GAP + len(piece))
+            if at < 0:
+                break
+            end = at + len(piece)
+        else:
+            return start, end
+        start = text.find(pieces[0], start + 1)
+    return None
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, one space for any white space."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_QUOTES))
+        text = "".join(c for c in text if not unicodedata.combining(c)).translate(_QUOTES)
+    return " ".join(text.lower().split())
+
+
+@cache
+def table(name: str) -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads((files("handlers.parse") / "tables" / f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def group(name: str) -> Group:
+    return Group(name)
+
+
+def hit(name: str, text: Folded) -> Phrase | None:
+    """A phrase of table `name` that stands in `text`."""
+    found = group(name).find(text)
+    return found[2] if found else None

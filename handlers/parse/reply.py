@@ -1,0 +1,57 @@
+"""Reply codes and enhanced status codes out of a remote's reply text. Only what stands there; nothing is invented."""
+
+import re
+
+# RFC 3463 2; not part of a dotted longer number (an IP address, a version).
+_STATUS = re.compile(r"(?<![\d.a-zA-Z])([245]\.\d{1,3}\.\d{1,3})(?![\d])(?!\.\d)")
+# RFC 5321 4.2: three digits, then a space, a hyphen (more lines follow) or the end.
+_CODE = re.compile(r"(?<![\w.:/@#=+-])([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
+_STATUS_AFTER_CODE = re.compile(
+    r"(?<![\w.:/@=+])([2345][0-5]\d)[ -]{1,4}[\[(<]?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
+)
+VAGUE = frozenset({"5.0.0", "4.0.0", "2.0.0"})
+
+
+def read(text: str) -> tuple[int | None, str | None]:
+    """(reply code, enhanced status) as the reply text has them, each None where it is not there."""
+    pair = _STATUS_AFTER_CODE.search(text)
+    if pair and pair[1][0] == pair[2][0]:
+        return int(pair[1]), pair[2]
+    status = next((s for s in _STATUS.findall(text) if is_status(s)), None)
+    code = _CODE.search(text)
+    return (int(code[1]) if code else None), status
+
+
+def is_status(value: str) -> bool:
+    """RFC 3463 2: class 2, 4 or 5, subject and detail of at most three digits without a leading zero."""
+    subject, _, detail = value[2:].partition(".")
+    return (subject == "0" or subject[0] != "0") and (detail == "0" or detail[0] != "0") and int(subject) <= 9
+
+
+def status_of_field(value: str) -> str | None:
+    """The code out of a Status field (RFC 3464 2.3.4), which may carry a comment or be garbage."""
+    found = _STATUS.search(value[:200])
+    return found[1] if found and is_status(found[1]) else None
+
+
+def decide(field: str | None, literal: str | None) -> str | None:
+    """The remote's own code where the text has one, else the field: MTAs often fill the field with a vague or wrong one."""
+    if literal is None or (literal in VAGUE and field is not None):
+        return field
+    return literal
+
+
+_FIRST = re.compile(r"[\"'(]?([2345]\d\d)[ -](?:#?([245]\.\d{1,3}\.\d{1,3})[ -]?)?")
+
+
+def one_line(text: str) -> str:
+    """A reply of several lines repeats its code on each (RFC 5321 4.2.1); MTAs fold them into one: said once is enough."""
+    first = _FIRST.match(text)
+    if first is None:
+        return text
+    head, rest = text[: first.end()], text[first.end() :]
+    code, status = first[1], first[2]
+    if status:
+        for again in (f" {code}-{status} ", f" {code} {status} ", f" {code}-{status}-"):
+            rest = rest.replace(again, " ")
+    return head + rest.replace(f" {code}-", " ") if f" {code}-" in rest else head + rest

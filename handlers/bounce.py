@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from handlers.message import Account, Delivery
+from handlers.verp import Token
 from handlers.words import BounceType, Category, LinkMethod, Reason
+
+STRONG, WEAK, NONE = "strong", "weak", "none"  # of a link: may have an effect, shows where to look, proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +32,15 @@ class Link:
     state: str  # "valid", "late", "expired", "bad_mac", "unknown", "foreign"
     value: str  # the token, envelope id or Message-ID as found
     delivery: int | None = None  # key of the delivery, where it is ours and known
-    strength: str = "none"  # "strong", "weak" or "none"
+    strength: str = NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What ties a capture to what was sent. `delivery` and `account` are those of the strongest link."""
+
+    links: tuple[Link, ...] = ()
+    delivery: Delivery | None = None
+    account: Account | None = None
+    token: Token | None = None  # verified: valid or late
+    strength: str = NONE

@@ -1,20 +1,16 @@
 """RCPT: which forward paths we take. No database: a token proves itself."""
 
 import fnmatch
-import hmac
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 
-from handlers import verp
-from handlers.keys import Keys
 from handlers.path import Path
-from handlers.verp import Expiry, State, Verified
+from handlers.tokens import Tokens
+from handlers.verp import State
 
 _ROLES = ("postmaster", "abuse")  # RFC 5321 4.5.1, RFC 2142
-_NO_KEY = bytes(32)
 
 
 class Recipient(StrEnum):
@@ -30,25 +26,22 @@ class Recipient(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """What we take. `ring` and `today` are asked for each mail: keys rotate and days pass while we run."""
+    """What we take."""
 
-    domain: str
+    tokens: Tokens
     base_local_part: str
-    ring: Callable[[], Keys]
-    today: Callable[[], date]
     watched: Sequence[re.Pattern[str]] = ()
-    expiry: Expiry = verp.DEFAULT_EXPIRY
 
     def decide(self, path: Path) -> Recipient:
         """What this forward path is. Everything but GUESS and UNKNOWN is taken."""
         domain = path.domain.removesuffix(".").lower()
         local_part = path.local_part.lower()
-        if domain == self.domain or not domain:
+        if domain == self.tokens.domain or not domain:
             if local_part in _ROLES:
                 return Recipient.ROLE
             if local_part.partition("+")[0] == self.base_local_part:
                 return Recipient.BASE
-            verified = self.verify(path.local_part)
+            verified = self.tokens.verify(path.local_part)
             if verified.accepted:
                 return Recipient.TOKEN
             if verified.state is not State.MALFORMED:
@@ -57,13 +50,6 @@ class Recipients:
         if any(pattern.fullmatch(address) for pattern in self.watched):
             return Recipient.WATCHED
         return Recipient.UNKNOWN
-
-    def verify(self, local_part: str) -> Verified:
-        """verp.verify() for our domain; what is no token at all costs the same time."""
-        verified = verp.verify(local_part, self.domain, self.ring(), self.today(), self.expiry)
-        if verified.state is State.MALFORMED:
-            hmac.digest(_NO_KEY, local_part.encode("utf-8", "replace")[:64], "sha256")
-        return verified
 
 
 def patterns(globs: Sequence[str]) -> tuple[re.Pattern[str], ...]:

@@ -13,19 +13,20 @@ class RecipientStatus:
     final_recipient: str  # bare address, case kept
     original_recipient: str | None = None  # bare address, xtext decoded
     action: Action | None = None  # None where the notice names none and none follows from its words
-    status: str | None = (
-        None  # RFC 3463 "5.1.1": the remote's own from the text where it is finer, else the field
-    )
+    status: str | None = None  # RFC 3463 "5.1.1": the remote's own from the text where it is finer, else the field
     status_field: str | None = None  # the Status field as it stands
     smtp_code: int | None = None  # the remote's reply code, 400 to 599 (250 for success)
     diagnostic_type: str | None = None  # "smtp", "x-postfix", "x-unix", ...
-    diagnostic_code: str | None = (
-        None  # unfolded text of the remote's reply, or of the notice where it has no field
-    )
+    diagnostic_code: str | None = None  # unfolded text of the remote's reply, or of the notice where it has no field
     remote_mta: str | None = None  # host name, without its type
     last_attempt_date: str | None = None
     will_retry_until: str | None = None
     final_log_id: str | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses by which the report names this recipient."""
+        return tuple(filter(None, (self.original_recipient, self.final_recipient)))
 
 
 @dataclass(frozen=True, slots=True)

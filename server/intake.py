@@ -7,13 +7,11 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import uvloop
 
 from handlers.recipients import Recipients, patterns
-from handlers.verp import Expiry
 from server import sockets
 from server.group_commit import GroupCommit
 from server.limits import Usage
@@ -72,12 +70,9 @@ def compose(settings: Settings, writer: journal.Writer, loop: asyncio.AbstractEv
         limits=settings.limits,
         usage=Usage(settings.limits, loop.time),
         recipients=Recipients(
-            domain=settings.return_path_domain,
+            tokens=settings.tokens(ring),
             base_local_part=settings.base_local_part,
-            ring=ring,
-            today=lambda: datetime.now(UTC).date(),
             watched=patterns(settings.watched_addresses),
-            expiry=Expiry(settings.token_valid_days, settings.token_late_days),
         ),
         commit=GroupCommit(writer, loop),
         has_room=lambda octets: free() >= settings.limits.reserve_octets + octets,

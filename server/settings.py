@@ -8,6 +8,8 @@ import ipaddress
 import os
 import re
 import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +22,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from handlers.keys import Keys
+from handlers.tokens import Tokens
+from handlers.verp import Expiry
 from handlers.words import Profile
 
 FILE_NAME = "bouncemx.toml"
@@ -122,9 +127,10 @@ class Settings(BaseSettings):
         toml = TomlConfigSettingsSource(settings_cls, Path(values["data_dir"]) / FILE_NAME)
         return init_settings, env_settings, toml
 
-    @property
-    def url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'bouncemx.db'}"
+    def tokens(self, ring: Callable[[], Keys]) -> Tokens:
+        """The tokens of our return paths, verified with these keys."""
+        expiry = Expiry(self.token_valid_days, self.token_late_days)
+        return Tokens(self.return_path_domain, ring, lambda: datetime.now(UTC).date(), expiry)
 
     @property
     def journal(self) -> Path:

@@ -1,0 +1,40 @@
+"""Which notices nobody can tie to a message: they are counted as blind spots instead of guessed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from handlers.bounce import Link
+from handlers.report import Report
+from handlers.words import Detectability, Kind, NoticeForm
+
+_NOTICES = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Whether a capture can be tied to what was sent, and where it can't, why."""
+
+    detectability: Detectability
+    undetectable_reason: str | None = None
+    notice_form: NoticeForm | None = None
+
+
+def detect(report: Report, links: Iterable[Link]) -> Detection:
+    """The detectability of one capture, given everything that was found to tie it to a message."""
+    if report.kind not in _NOTICES:
+        return Detection(Detectability.NOT_A_BOUNCE)
+    found = tuple(links)
+    form = report.notice_form or (NoticeForm.TEXT if report.original else NoticeForm.SEPARATE)
+    if any(link.strength != "none" for link in found):
+        return Detection(Detectability.MATCHED, None, form)
+    if found:
+        return Detection(Detectability.UNMATCHED, None, form)
+    return Detection(Detectability.UNDETECTABLE, _what_is_missing(report), form)
+
+
+def _what_is_missing(report: Report) -> str:
+    if report.original:
+        return "subject_and_recipient_only" if report.original.where == "inline" else "original_without_ids"
+    if report.notice_form is NoticeForm.DSN:
+        return "dsn_without_original"
+    return "recipient_only" if report.recipients else "nothing_quoted"

@@ -150,7 +150,7 @@ class DnsResolver:
         if not name:
             return _Answer(absent=True)
         try:
-            absolute = dns.name.from_text(name + ".")
+            absolute = dns.name.from_text(name)
         except (dns.exception.DNSException, ValueError):  # a name that cannot exist: labels, escapes, IDNA
             return _Answer(absent=True)
         if seconds <= 0:

@@ -1,0 +1,285 @@
+"""The rule tables: what a reply or a notice text means, as data. docs/rules.md is made from them.
+
+Rules stand in handlers/rules/*.toml, in the order of TABLES; an operator's own files come in front. The first rule
+that matches wins. load() refuses what it cannot read with the file, the rule, the field and the way out.
+"""
+
+import re
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
+from handlers.words import Reason
+
+# Labels of providers beat words, words beat the status, the status beats the reply code.
+TABLES = ("labels", "providers", "gateways", "servers", "phrases", "languages", "status", "codes")
+FALLBACKS = ("status", "codes")  # asked after every text that the notice has
+PHASES = ("connect", "helo", "mail", "rcpt", "data", "end")
+FIELDS = {
+    "id", "reason", "match", "status", "code", "provider", "phase", "permanence", "names_address",
+    "example", "counter_example", "source", "note",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one rule: where, and what to do."""
+
+    file: str
+    rule: str
+    field: str
+    value: str
+    way_out: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: rule {self.rule!r}, {self.field} = {self.value}: {self.way_out}"
+
+
+class BadRules(ValueError):
+    """Rule files that cannot be used. `problems` has one entry a mistake."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type["BadRules"], tuple[tuple[Problem, ...]]]:
+        return BadRules, (self.problems,)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A reply as a server would send it, and what else the report says of it."""
+
+    text: str
+    remote_mta: str | None = None
+    status: str | None = None
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a table. A condition that is empty or None always holds."""
+
+    id: str
+    reason: Reason
+    example: Example
+    table: str = ""
+    patterns: tuple[Pattern, ...] = ()  # one must match
+    status: tuple[str, ...] = ()  # "5.1.1", or "x.1.1" for both classes; ranges are written out
+    codes: tuple[str, ...] = ()  # "550", "4xx"
+    provider: str | None = None
+    phases: tuple[str, ...] = ()
+    permanent: bool | None = None  # None: as the status or the reply code says
+    names_address: bool | None = None  # whether the reply prints an address
+    counter_examples: tuple[Example, ...] = ()
+    source: str = ""
+    note: str = ""
+
+    @property
+    def regex(self) -> str:
+        """One expression over folded text for all patterns, bound to whole words."""
+        bound = [p.regex for p in self.patterns if p.whole_words]
+        free = [p.regex for p in self.patterns if not p.whole_words]
+        return "|".join([rf"(?<!\w)(?:{'|'.join(bound)})(?!\w)"] * bool(bound) + free)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who answers: suffixes of its hosts, or a word that its replies end with."""
+
+    name: str
+    hosts: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All rules in the order they are asked, and the indexes that keep the search short."""
+
+    rules: tuple[Rule, ...]
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    # word -> (place of a rule, other words): the rule is tried only where one of the others stands in the text too
+    by_word: Mapping[str, tuple[tuple[int, frozenset[str]], ...]] = field(default_factory=dict)
+    by_status: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # "1.1" -> rules without words
+    by_code: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    unspaced: tuple[int, ...] = ()  # patterns of scripts that part no words
+    first_fallback: int = 0
+
+
+def load(extra: Sequence[Path] = ()) -> Ruleset:
+    """The operator's files first, then ours. Raises BadRules, FileNotFoundError."""
+    reader = _Reader()
+    tables = [(path.name, path.read_bytes()) for path in extra]
+    folder = files("handlers") / "rules"
+    tables += [(f"{name}.toml", (folder / f"{name}.toml").read_bytes()) for name in TABLES]
+    for file, raw in tables:
+        reader.read(file, raw)
+    if reader.problems:
+        raise BadRules(reader.problems)
+    return index(reader.rules, reader.providers)
+
+
+def check(paths: Sequence[Path]) -> list[Problem]:
+    """What is wrong with these rule files, put in front of ours: mistakes, and rules that lose their example."""
+    from handlers.classify import Classifier
+
+    try:
+        ruleset = load(paths)
+    except BadRules as bad:
+        return list(bad.problems)
+    classifier = Classifier(ruleset)
+    problems = []
+    for rule in ruleset.rules:
+        winner = classifier.judge(rule.example).rule
+        if winner != rule.id:
+            way_out = f"{winner!r} wins its example; put this rule in front or narrow the other"
+            problems.append(Problem(rule.table, rule.id, "example", repr(rule.example.text), way_out))
+    return problems
+
+
+class _Reader:
+    """Collects rules and mistakes over several files."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self.providers: dict[str, Provider] = {}
+        self.problems: list[Problem] = []
+        self._seen: dict[str, str] = {}
+
+    def read(self, file: str, raw: bytes) -> None:
+        try:
+            table = tomllib.loads(raw.decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self.problems.append(Problem(file, "", "file", str(error), "write TOML in UTF-8"))
+            return
+        for name, entry in table.get("provider", {}).items():
+            hosts, marks = tuple(entry.get("hosts", ())), tuple(entry.get("marks", ()))
+            self.providers[name] = Provider(name, hosts, marks)
+        for entry in table.get("rule", ()):
+            self._rule(file, entry)
+
+    def _rule(self, file: str, entry: dict[str, Any]) -> None:
+        name = str(entry.get("id", ""))
+        found = [Problem(file, name, *mistake) for mistake in self._mistakes(file, name, entry)]
+        self.problems += found
+        if not found:
+            self.rules.append(_make(file, entry))
+
+    def _mistakes(self, file: str, name: str, entry: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+        if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", name):
+            yield "id", repr(name), "name it like 'who.what', in a-z, 0-9 and _"
+        elif name in self._seen:
+            yield "id", repr(name), f"already used in {self._seen[name]}; choose another"
+        self._seen.setdefault(name, file)
+        for key in entry.keys() - FIELDS:
+            yield key, repr(entry[key]), f"unknown field; known are {', '.join(sorted(FIELDS))}"
+        if entry.get("reason") not in set(Reason):
+            yield "reason", repr(entry.get("reason")), f"unknown reason; one of {', '.join(Reason)}"
+        if not entry.get("example"):
+            yield "example", repr(entry.get("example")), "give a reply that this rule is for"
+        if not (entry.get("match") or entry.get("status") or entry.get("code")):
+            yield "match", "[]", "give match, status or code, or it would match everything"
+        yield from self._condition_mistakes(entry)
+
+    def _condition_mistakes(self, entry: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+        for source in _list(entry.get("match")):
+            try:
+                compile_pattern(str(source))
+            except BadPattern as bad:
+                yield "match", repr(source), str(bad)
+        for status in _list(entry.get("status")):
+            if not re.fullmatch(r"[45x]\.\d{1,3}\.\d{1,3}(-\d{1,3})?", str(status)):
+                yield "status", repr(status), "write it like '5.1.1', 'x.2.2' or '5.7.501-503'"
+        for code in _list(entry.get("code")):
+            if not re.fullmatch(r"[45](\d\d|xx)", str(code)):
+                yield "code", repr(code), "write it like 550 or '4xx'"
+        for phase in _list(entry.get("phase")):
+            if phase not in PHASES:
+                yield "phase", repr(phase), f"unknown phase; one of {', '.join(PHASES)}"
+        if entry.get("permanence") not in (None, "permanent", "temporary"):
+            yield "permanence", repr(entry["permanence"]), "write 'permanent' or 'temporary', or leave it out"
+        if entry.get("provider") and entry["provider"] not in self.providers:
+            yield "provider", repr(entry["provider"]), "name it in a table [provider.NAME] with hosts first"
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _make(file: str, entry: dict[str, Any]) -> Rule:
+    permanence = entry.get("permanence")
+    return Rule(
+        id=entry["id"],
+        reason=Reason(entry["reason"]),
+        example=_example(entry["example"]),
+        table=file,
+        patterns=tuple(compile_pattern(source) for source in _list(entry.get("match"))),
+        status=tuple(one for status in _list(entry.get("status")) for one in _spread(status)),
+        codes=tuple(str(code) for code in _list(entry.get("code"))),
+        provider=entry.get("provider"),
+        phases=tuple(_list(entry.get("phase"))),
+        permanent=None if permanence is None else permanence == "permanent",
+        names_address=entry.get("names_address"),
+        counter_examples=tuple(map(_example, _list(entry.get("counter_example")))),
+        source=entry.get("source", ""),
+        note=entry.get("note", ""),
+    )
+
+
+def _example(value: str | dict[str, str]) -> Example:
+    return Example(value) if isinstance(value, str) else Example(**value)
+
+
+def _spread(status: str) -> list[str]:
+    """"5.7.501-503" is three of them."""
+    found = re.fullmatch(r"(.+\.)(\d+)-(\d+)", status)
+    if not found:
+        return [status]
+    return [f"{found[1]}{detail}" for detail in range(int(found[2]), int(found[3]) + 1)]
+
+
+def _entries(branch: tuple[Segment, ...], rarity: Mapping[str, int]) -> Iterable[tuple[str, frozenset[str]]]:
+    """The rarest words, one of which a match must hold, each with the second rarest."""
+    keys = sorted((_keys(segment, rarity) for segment in branch), key=lambda key: sum(rarity[w] for w in key))
+    also = keys[1] if len(keys) > 1 else frozenset()
+    return [(word, also) for word in keys[0]]
+
+
+def _keys(segment: Segment, rarity: Mapping[str, int]) -> frozenset[str]:
+    return frozenset(min(words, key=lambda word: (rarity[word], word)) for words in segment)
+
+
+def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
+    """Puts `rules` in their order behind the words, statuses and codes that make them worth a try."""
+    by_word: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
+    by_status: dict[str, list[int]] = defaultdict(list)
+    by_code: dict[str, list[int]] = defaultdict(list)
+    rarity = Counter(
+        word
+        for rule in rules for p in rule.patterns for branch in p.branches for segment in branch
+        for word in frozenset().union(*segment)
+    )  # fmt: skip
+    for place, rule in enumerate(rules):
+        branches = (branch for p in rule.patterns if p.whole_words for branch in p.branches)
+        for word, also in {entry for branch in branches for entry in _entries(branch, rarity)}:
+            by_word[word].append((place, also))
+        if not rule.patterns:
+            for status in dict.fromkeys(status[2:] for status in rule.status):
+                by_status[status].append(place)
+            for code in rule.codes if not rule.status else ():
+                by_code[code].append(place)
+    fallback = tuple(f"{name}.toml" for name in FALLBACKS)
+    return Ruleset(
+        rules=tuple(rules),
+        providers=dict(providers),
+        by_word={word: tuple(entries) for word, entries in by_word.items()},
+        by_status={status: tuple(places) for status, places in by_status.items()},
+        by_code={code: tuple(places) for code, places in by_code.items()},
+        unspaced=tuple(n for n, rule in enumerate(rules) if any(not p.whole_words for p in rule.patterns)),
+        first_fallback=next((n for n, rule in enumerate(rules) if rule.table in fallback), len(rules)),
+    )

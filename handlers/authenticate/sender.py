@@ -1,7 +1,6 @@
 """SPF (RFC 7208): may this client send for this domain. The only file that knows pyspf."""
 
 import ipaddress
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,14 +81,8 @@ class _SpfLookups:
             raise spf.PermError("too many DNS queries")
         if kind == "TXT":
             return [(text,) for text in self._lookups.txt(name) if self._readable(text)]
-        resolver = self._lookups.resolver
-        by_kind: dict[str, Callable[[str, float], tuple[Any, ...]]] = {
-            "A": resolver.a,
-            "AAAA": resolver.aaaa,
-            "MX": resolver.mx,
-            "PTR": resolver.ptr,
-        }
-        return list(by_kind[kind](name, self._lookups.seconds()))
+        lookup = getattr(self._lookups.resolver, kind.lower())  # a, aaaa, mx, ptr
+        return list(lookup(name, self._lookups.seconds()))
 
     def _readable(self, text: bytes) -> bool:
         if len(text) > self._LONGEST and text[:6].lower() == b"v=spf1":

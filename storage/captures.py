@@ -102,7 +102,11 @@ def _contains(row: RowMapping, octets: bytes, text: str) -> bool:
     folded = text.casefold()
     if any(folded in word.casefold() for word in words):
         return True
-    return text.encode(errors="surrogateescape").lower() in octets.lower()
+    # the command line brings octets that are no UTF-8 as surrogates (PEP 383)
+    try:
+        return text.encode(errors="surrogateescape").lower() in octets.lower()
+    except UnicodeEncodeError:
+        return False
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

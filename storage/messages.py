@@ -111,4 +111,4 @@ def _check(message_id: str, envelope_id: str | None, recipients: Sequence[tuple[
 def _check_word(name: str, value: str, longest: int) -> None:
     """Visible characters and spaces only (an address may have a quoted local part), at most so many octets."""
     if not value.strip() or not value.isprintable() or len(value.encode()) > longest:
-        raise ValueError(f"a {name} is 1 to {longest} octets of printable text, not {value[:80]!r}")
+        raise ValueError(f"the {name} must be 1 to {longest} octets of printable text, not {value[:80]!r}")

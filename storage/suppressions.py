@@ -31,7 +31,8 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 
 def add(connection: Connection, new: Suppression, since: datetime, capture: int | None = None) -> bool:
     """Suppress an address. False where that account, or everyone, had it suppressed: the first one stays."""
-    return connection.execute(insert_new(connection, suppression), _row(new, since, capture)).rowcount > 0
+    statement = insert_new(connection, suppression).returning(suppression.c.id)
+    return connection.execute(statement, _row(new, since, capture)).first() is not None
 
 
 def remove(connection: Connection, address: str, account_name: str | None) -> bool:

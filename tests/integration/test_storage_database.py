@@ -37,7 +37,7 @@ def test_a_writer_commits_at_its_end_and_rolls_back_on_an_exception(database: Da
 
 
 def test_a_reader_cannot_write(database: Database) -> None:
-    with pytest.raises((DatabaseUnusable, InternalError), match="readonly|read-only"), database.reader() as connection:
+    with pytest.raises((DatabaseUnusable, InternalError), match=r"readonly|read-only"), database.reader() as connection:
         connection.execute(INSERT)
 
 
@@ -79,7 +79,7 @@ def test_writers_that_read_first_wait_for_each_other(database: Database) -> None
         assert positions.get(connection, "n") == 100
 
 
-def test_accounts_made_at_once_are_one(database: Database) -> None:
+def test_an_account_is_made_once(database: Database) -> None:
     with database.writer() as connection:
         first = accounts.ensure(connection, "acme")
     with database.writer() as connection:

@@ -1,0 +1,167 @@
+"""What was sent: registered once, found by every id that a bounce may carry."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.message import Account, Delivery, Message
+from handlers.ports import Ledger as LedgerPort
+from storage import accounts, messages
+from storage.database import Database
+from storage.ledger import Ledger
+
+RECIPIENTS: list[tuple[str, str | None]] = [
+    ("Ann@mx.example", "b-1"),
+    ("bob@mx.example", None),
+    ("ann@mx.example", "b-2"),
+]
+
+
+def register(database: Database, *recipients: tuple[str, str | None], **fields: object) -> list[Delivery]:
+    with database.writer() as connection:
+        return messages.register(
+            connection, "default", recipients or RECIPIENTS, **{"message_id": "<m1@sender.example>", **fields}
+        )
+
+
+def listed(database: Database) -> list[dict[str, object]]:
+    with database.reader() as connection:
+        return list(messages.listing(connection))
+
+
+def test_a_registered_delivery_is_found_by_every_id(database: Database) -> None:
+    sent = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
+    made = register(database, envelope_id="env-1", subject="Grüße", campaign="spring", kind="one_to_one", sent_at=sent)
+    assert [(each.recipient, each.token) for each in made] == RECIPIENTS
+    with database.reader() as connection:
+        ledger: LedgerPort = Ledger(connection)
+        found = ledger.by_token("b-1")
+        assert found == made[0]
+        assert ledger.by_envelope_id("env-1") == ledger.by_message_id("<m1@sender.example>") == tuple(made)
+    assert found is not None
+    assert found.message == Message(
+        Account(found.message.account.id, "default"),
+        "<m1@sender.example>",
+        "env-1",
+        "Grüße",
+        "spring",
+        "one_to_one",
+        datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC),
+    )
+
+
+def test_what_is_not_ours_is_not_found(database: Database) -> None:
+    register(database)
+    with database.reader() as connection:
+        ledger = Ledger(connection)
+        assert ledger.by_token("b-3") is None
+        assert ledger.by_token("b-1\0") is None
+        assert ledger.by_token("\ud800" * 5000) is None
+        assert ledger.by_envelope_id("env-1") == ()
+        assert ledger.by_message_id("<M1@sender.example>") == ()
+        assert [ledger.account(key) for key in (0, -1, 2**20, 2**31, 2**63, 2**70)] == [None] * 6
+
+
+def test_one_message_id_of_two_accounts_is_two_messages(database: Database) -> None:
+    register(database, ("a@x.example", "t-1"))
+    with database.writer() as connection:
+        messages.register(connection, "other", [("a@x.example", "t-2")], message_id="<m1@sender.example>")
+    with database.reader() as connection:
+        found = Ledger(connection).by_message_id("<m1@sender.example>")
+        known = list(accounts.listing(connection))
+        assert Ledger(connection).account(known[1]["id"]) == found[1].message.account
+    assert [each.message.account.name for each in found] == ["default", "other"]
+    assert [each["name"] for each in known] == ["default", "other"]
+
+
+def test_registering_again_changes_nothing(database: Database) -> None:
+    first = register(database)
+    assert register(database) == first
+    assert register(database, *reversed(RECIPIENTS)) == first[::-1]
+    assert [each["deliveries"] for each in listed(database)] == [3]
+
+
+def test_registering_again_fills_gaps_and_replaces_nothing(database: Database) -> None:
+    register(database, subject="first", kind="one_to_one")
+    register(database, subject="second", campaign="late", kind="marketing")
+    shown = listed(database)[0]
+    assert (shown["subject"], shown["campaign"], shown["kind"]) == ("first", "late", "one_to_one")
+
+
+def test_one_recipient_can_have_many_tokens(database: Database) -> None:
+    made = register(database, *[("a@x.example", f"t-{i}") for i in range(1200)], ("a@x.example", None))
+    assert len({each.id for each in made}) == 1201
+    assert listed(database)[0]["deliveries"] == 1201
+
+
+def test_a_token_is_in_lower_case(database: Database) -> None:
+    assert register(database, ("a@x.example", "B-UPPER"))[0].token == "b-upper"
+    assert register(database, ("a@x.example", "b-upper"))[0].token == "b-upper"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"message_id": "<m2@sender.example>"}, {}],
+    ids=["of another message", "of another recipient"],
+)
+def test_a_token_belongs_to_one_delivery(database: Database, second: dict[str, object]) -> None:
+    register(database, ("a@x.example", "t-1"))
+    other = "a@x.example" if second else "b@x.example"
+    with pytest.raises(ValueError, match=f"the token t-1 of {other} belongs to another delivery"):
+        register(database, ("c@x.example", "t-9"), (other, "t-1"), **second)
+    assert [each["deliveries"] for each in listed(database)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("recipient", "fields", "words"),
+    [
+        (("a@x.example", "t"), {"message_id": " "}, "the Message-ID must be 1 to 998 octets of printable text, not ' '"),
+        (("a@x.example", "t"), {"message_id": "<" + "ü" * 500 + ">"}, "the Message-ID must be 1 to 998 octets"),
+        (("a@x.example", "t"), {"message_id": "<a\r\nb>"}, "the Message-ID must be"),
+        (("a@x.example", "t"), {"envelope_id": ""}, "the envelope id must be"),
+        (("a" * 400, "t"), {}, "the recipient must be 1 to 320 octets"),
+        (("a@x\ud800.example", "t"), {}, "the recipient must be"),
+        (("a@x.example", "t\0"), {}, "the token must be"),
+        (("a@x.example", "t"), {"kind": "spam"}, "the kind of a message is marketing or one_to_one, not 'spam'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    database: Database, recipient: tuple[str, str], fields: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        register(database, recipient, **fields)
+    assert listed(database) == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201, "\ud800"])
+def test_a_name_that_cannot_be_one(database: Database, name: str) -> None:
+    with pytest.raises(ValueError, match="an account's name is 1 to 200 printable characters"), database.writer() as c:
+        accounts.ensure(c, name)
+
+
+def test_messages_are_listed_newest_last_over_many_pages(database: Database) -> None:
+    with database.writer() as connection:
+        for i in range(1203):
+            messages.register(connection, "default", [], message_id=f"<m{i}@sender.example>")
+    ids = [each["message_id"] for each in listed(database)]
+    assert ids == [f"<m{i}@sender.example>" for i in range(1203)]
+    with database.reader() as connection:
+        assert [each["message_id"] for each in messages.listing(connection, newest_first=True)] == ids[::-1]
+
+
+WORDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=st.lists(st.tuples(WORDS, st.none() | WORDS.map(str.lower)), max_size=8))
+def test_any_registration_is_found_as_it_was_made(database: Database, wanted: list[tuple[str, str | None]]) -> None:
+    """Whatever was registered before; a token names its recipient here, so that no two have the same one."""
+    recipients = [(f"{token}@x.example" if token else name, token) for name, token in wanted]
+    made = register(database, *recipients, message_id="<any@sender.example>") if recipients else []
+    assert [(each.recipient, each.token) for each in made] == recipients
+    with database.reader() as connection:
+        ledger = Ledger(connection)
+        assert all(ledger.by_token(each.token) == each for each in made if each.token)
+        assert set(made) <= set(ledger.by_message_id("<any@sender.example>"))

@@ -117,7 +117,11 @@ def test_a_token_belongs_to_one_delivery(database: Database, second: dict[str, o
 @pytest.mark.parametrize(
     ("recipient", "fields", "words"),
     [
-        (("a@x.example", "t"), {"message_id": " "}, "the Message-ID must be 1 to 998 octets of printable text, not ' '"),
+        (
+            ("a@x.example", "t"),
+            {"message_id": " "},
+            "the Message-ID must be 1 to 998 octets of printable text, not ' '",
+        ),
         (("a@x.example", "t"), {"message_id": "<" + "ü" * 500 + ">"}, "the Message-ID must be 1 to 998 octets"),
         (("a@x.example", "t"), {"message_id": "<a\r\nb>"}, "the Message-ID must be"),
         (("a@x.example", "t"), {"envelope_id": ""}, "the envelope id must be"),

@@ -9,16 +9,15 @@ from contextlib import contextmanager
 
 from dns.resolver import NoResolverConfiguration
 
-from handlers import pipeline, ruleset
+from handlers import pipeline
 from handlers.authenticate import authenticate
-from handlers.classify import Classifier
 from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
-from handlers.ruleset import BadRules
 from server import sockets
 from server.parsing import BoundedParser
 from server.resolver import DnsResolver
+from server.rulebook import classifier
 from server.settings import Settings, UserError
 from storage import database, journal, positions
 from storage.database import Database, DatabaseUnusable
@@ -120,7 +119,7 @@ def compose(settings: Settings) -> Iterator[Worker]:
     ports = Ports(
         authenticate=authentication(settings),
         parser=parser,
-        classifier=classifier(settings),
+        classifier=classifier(settings.rules, settings.profile),
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
     )
     with Database(url, checkpoints=True) as db:
@@ -144,11 +143,3 @@ def authentication(settings: Settings) -> Callable[[Mail], dict[str, str]]:
         raise UserError("this host names no DNS server: give dns_servers, or authenticate = false") from None
     name = settings.hostname or settings.return_path_domain
     return lambda mail: authenticate(mail, resolver, name).results
-
-
-def classifier(settings: Settings) -> Classifier:
-    """The step classify with the operator's rules in front of ours. Raises UserError for rules that are wrong."""
-    try:
-        return Classifier(ruleset.load(settings.rules), settings.profile)
-    except BadRules as error:
-        raise UserError(str(error)) from None

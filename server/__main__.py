@@ -1,0 +1,5 @@
+"""python -m server: the same as the bouncemx command."""
+
+from server.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""The bouncemx command. Each command is in a module of its own; each imports what it needs when it runs."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from server.cli import explain, inspect_mails, journal, keys, listings, mint, rules, serve
+
+app = typer.Typer(
+    name="bouncemx",
+    help="The MX of your return paths: captures bounces, ties each to what you sent, says why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(serve.serve)
+app.command()(mint.mint)
+app.command()(listings.captures)
+app.command()(listings.bounces)
+app.command()(listings.messages)
+app.command()(listings.suppressions)
+app.command()(listings.accounts)
+app.command()(inspect_mails.inspect)
+app.command()(explain.explain)
+app.add_typer(journal.app, name="journal")
+app.add_typer(keys.app, name="keys")
+app.add_typer(rules.app, name="rules")
+
+
+def main() -> NoReturn:
+    """Runs a command. Exit codes: 0 done, 1 it failed and may work later, 2 something is to be mended first."""
+    from server.cli.trouble import explained
+
+    try:
+        with explained():
+            app()
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+    sys.exit(0)

@@ -1,0 +1,73 @@
+"""bouncemx explain: why a mail was judged as it was."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+
+
+def explain(
+    what: Annotated[str, typer.Argument(metavar="CAPTURE|FILE", help="A capture's id, or a mail in a file.")],
+    json: Json = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Say why: the rule that decided, the words that it matched, what nearly won."""
+    from handlers.parse import parse
+    from server import settings
+    from server.cli.output import print_lines
+    from server.rulebook import classifier
+
+    loaded = settings.load(data_dir)
+    report = parse(_raw(what, data_dir))
+    found = classifier(loaded.rules, loaded.profile).explain(report)
+    rows = [
+        {
+            "address": recipient.final_recipient,
+            "reply": each.reply,
+            "status": each.status,
+            "smtp_code": each.smtp_code,
+            "reason": each.verdict.reason,
+            "type": each.verdict.type,
+            "category": each.verdict.category,
+            "rule": each.verdict.rule,
+            "span": each.verdict.span,
+            "guess": each.verdict.guess,
+            "confidence": each.verdict.confidence,
+            "nearly": [{"rule": rule, "span": span} for rule, span in each.nearly],
+        }
+        for recipient, each in zip(report.recipients, found, strict=True)
+    ]
+    if not rows and not json:
+        print(f"It is of kind {report.kind} (read as {report.dialect or 'nothing known'}) and names no recipient.")
+    print_lines(rows, json=json, plain=_told)
+
+
+def _raw(what: str, data_dir: Path) -> bytes:
+    from server.settings import UserError
+
+    if Path(what).is_file():
+        return Path(what).read_bytes()
+    if not what.isdigit():
+        raise UserError(f"{what}: there is no such file, and a capture's id is a number")
+    from server.cli.listings import reading
+    from storage.captures import raw
+
+    with reading(data_dir) as connection:
+        found = raw(connection, int(what))
+    if found is None:
+        raise UserError(f"there is no capture {what}; `bouncemx captures` shows them")
+    return found
+
+
+def _told(row: dict[str, Any]) -> str:
+    lines = [
+        f"{row['address']}: {row['type']}, {row['category']}, {row['reason']}",
+        f"  because  {row['rule']}" + (f" (a guess, confidence {row['confidence']:.2f})" if row["guess"] else ""),
+        f"  matched  {row['span']!r}" if row["span"] else "  matched  no words: the code decided",
+        f"  in       {row['reply'][:300]!r}",
+        f"  status   {row['status'] or 'none'}, reply code {row['smtp_code'] or 'none'}",
+    ]
+    lines += [f"  nearly   {near['rule']}: {near['span']!r}" for near in row["nearly"][:5]]
+    return "\n".join(lines)

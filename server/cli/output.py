@@ -1,0 +1,56 @@
+"""What commands print: JSON lines for scripts, tables for people."""
+
+import json as jsonlib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = dict[str, Any]
+
+
+def print_lines(rows: Iterable[Row], *, json: bool, plain: Callable[[Row], str]) -> None:
+    """A line a row."""
+    for row in rows:
+        sys.stdout.write((dumps(row) if json else plain(row)) + "\n")
+
+
+def print_table(rows: Iterable[Row], *, json: bool, columns: Sequence[tuple[str, Callable[[Row], object]]]) -> None:
+    """JSON lines, or a table with these columns; what comes from outside is shown, never interpreted."""
+    if json:
+        print_lines(rows, json=True, plain=str)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, _ in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value(row)) for _, value in columns))
+    console = Console()
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("Nothing yet.")
+
+
+def fields(*names: str) -> list[tuple[str, Callable[[Row], object]]]:
+    """Columns that show fields as they are."""
+    return [(name, itemgetter(name)) for name in names]
+
+
+def dumps(row: Row) -> str:
+    """One line; lone surrogates can't be written as UTF-8, so they stay escaped."""
+    text = jsonlib.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return jsonlib.dumps(row, separators=(",", ":"))
+    return text
+
+
+def _cell(value: object) -> Text:
+    shown = "" if value is None else str(value)
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown))

@@ -1,0 +1,47 @@
+"""bouncemx serve: the three tasks, or one of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli.options import DEFAULT_DATA_DIR, DataDir
+
+TASKS = ("intake", "worker", "web")
+
+
+def serve(
+    smtp: Annotated[str, typer.Option(help="HOST:PORT to take mail at.")] = "127.0.0.1:2525",
+    http: Annotated[str, typer.Option(help="HOST:PORT of the pages.")] = "127.0.0.1:8025",
+    only: Annotated[str, typer.Option(help="Run one task in this process: intake, worker or web.")] = "",
+    try_it: Annotated[bool, typer.Option("--try", help="Print a return path and a line to try it with.")] = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Run in the foreground; creates and migrates what is missing."""
+    from server import logs, settings
+
+    logs.set_up()
+    loaded = settings.load(data_dir)
+    _make(data_dir)
+    if not only:
+        from server import supervisor
+
+        raise typer.Exit(supervisor.run(loaded, smtp, http, try_it=try_it))
+    if only == "intake":
+        from server import intake
+
+        intake.run(loaded, smtp)
+    elif only == "worker":
+        from server import worker
+
+        worker.run(loaded)
+    elif only == "web":
+        from server import web
+
+        web.run(loaded, http)
+    else:
+        raise settings.UserError(f"--only {only}: there are {', '.join(TASKS)}")
+
+
+def _make(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)

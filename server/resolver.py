@@ -63,7 +63,7 @@ class _Cache:
 
 @dataclass(slots=True)
 class _Breaker:
-    """Opens when the servers stayed silent `failures` times in a row; one query may try again after `seconds`."""
+    """Opens when lookups met silence `failures` times in a row, for `seconds` at a time."""
 
     failures: int
     seconds: float
@@ -72,31 +72,34 @@ class _Breaker:
     _retry_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def enter(self) -> None:
-        """Raises LookupFailed while it is open."""
+    def enter(self) -> bool:
+        """Whether a sign of life must come first. Raises LookupFailed while the breaker is open."""
         with self._lock:
             if self._silent < self.failures:
-                return
+                return False
             if self.clock() < self._retry_at:
                 raise LookupFailed("the DNS servers do not answer")
-            self._retry_at = self.clock() + self.seconds  # this query is the trial, all others wait
+            self._retry_at = self.clock() + self.seconds  # one thread tries, all others fail at once
+            return True
 
     def answered(self) -> None:
         with self._lock:
             self._silent = 0
 
-    def silent(self) -> None:
+    def silent(self) -> bool:
+        """Whether this silence opens the breaker."""
         with self._lock:
             self._silent += 1
             self._retry_at = self.clock() + self.seconds
+            return self._silent >= self.failures
 
 
 class DnsResolver:
     """handlers.ports.Resolver over the network; one for all threads.
 
     In: addresses of recursive servers and their port (none: those of /etc/resolv.conf), seconds to wait for
-    one server and for one lookup, entries of the cache, silences that open the breaker and seconds until it
-    tries again. Raises ValueError for a server that is no address, and dns.resolver.NoResolverConfiguration
+    one server and for one lookup, entries of the cache, silences in a row that open the breaker and seconds
+    until it tries again. Raises ValueError for a server that is no address, and dns.resolver.NoResolverConfiguration
     where none are given and the system has none.
     """
 
@@ -108,7 +111,7 @@ class DnsResolver:
         timeout: float = 1.0,
         lifetime: float = 2.0,
         cache_size: int = 10_000,
-        breaker_failures: int = 3,
+        breaker_failures: int = 2,
         breaker_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -155,10 +158,9 @@ class DnsResolver:
             return _Answer(absent=True)
         if seconds <= 0:
             raise LookupFailed("no time left")
-        self._breaker.enter()
+        if self._breaker.enter() and not self._alive():
+            raise LookupFailed("the DNS servers do not answer")
         answer, ttl = self._query(absolute, kind, min(seconds, self._lifetime))
-        if answer.failure and seconds < self._lifetime:
-            return answer  # the caller was in a hurry: says nothing about the next one
         if sum(map(_octets, answer.records)) <= _LARGEST_CACHED:
             self._cache.put(key, answer, ttl)
         return answer
@@ -173,7 +175,9 @@ class DnsResolver:
             return _Answer(absent=True), _NEGATIVE_TTL
         except (dns.exception.DNSException, OSError) as failure:
             self._note(failure, lifetime)
-            return _Answer(failure=f"{kind} {name}: {type(failure).__name__}"), _FAILURE_TTL
+            # a caller in a hurry that met silence has learnt nothing for the next one
+            learnt = _was_answered(failure) or lifetime >= self._lifetime
+            return _Answer(failure=f"{kind} {name}: {type(failure).__name__}"), _FAILURE_TTL if learnt else 0.0
         self._breaker.answered()
         if found.rrset is None:
             return _Answer(), _NEGATIVE_TTL
@@ -182,11 +186,27 @@ class DnsResolver:
 
     def _note(self, failure: Exception, lifetime: float) -> None:
         """A server that says SERVFAIL is alive; a wait that the caller cut short proves nothing."""
-        errors = getattr(failure, "kwargs", {}).get("errors", ())
-        if any(response is not None for *_, response in errors):
+        if _was_answered(failure):
             self._breaker.answered()
-        elif lifetime >= min(self._resolver.timeout, self._lifetime):
-            self._breaker.silent()
+        elif lifetime >= min(self._resolver.timeout, self._lifetime) and self._breaker.silent():
+            self._alive()
+
+    def _alive(self) -> bool:
+        """Do the servers answer at all. One slow zone must not make them look dead: the root is never slow."""
+        try:
+            self._resolver.resolve(dns.name.root, "NS", lifetime=self._resolver.timeout, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            pass
+        except (dns.exception.DNSException, OSError) as failure:
+            if not _was_answered(failure):
+                return False
+        self._breaker.answered()
+        return True
+
+
+def _was_answered(failure: Exception) -> bool:
+    """dnspython keeps (server, tcp, port, error, response) for each try."""
+    return any(response is not None for *_, response in getattr(failure, "kwargs", {}).get("errors", ()))
 
 
 def _rdatas(found: dns.resolver.Answer) -> Sequence[Rdata]:

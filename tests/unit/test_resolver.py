@@ -16,6 +16,11 @@ from tests.unit.dns_fixture import Zone, dns_server, zone
 __all__ = ["dns_server", "zone"]  # fixtures
 
 
+ROOT = ""
+HASTY = {"timeout": 0.1, "lifetime": 0.1}
+MIXED = {"timeout": 0.3, "lifetime": 0.3}  # silences and answers
+
+
 class Clock:
     now = 1000.0
 
@@ -34,7 +39,8 @@ def resolver(zone: Zone, clock: Clock) -> DnsResolver:
 
 
 def make(port: int, clock: Callable[[], float], **options: Any) -> DnsResolver:
-    options = {"timeout": 0.1, "lifetime": 0.2, **options}
+    """Patient, for the answers that must come on a busy machine; `**HASTY` for the silences."""
+    options = {"timeout": 10.0, "lifetime": 10.0, **options}
     return DnsResolver(["127.0.0.1"], port, clock=clock, **options)
 
 
@@ -156,16 +162,16 @@ def test_the_cache_drops_what_was_used_longest_ago(zone: Zone, clock: Clock) -> 
     assert zone.names() == ["a.example", "b.example", "c.example", "b.example"]
 
 
-def test_silence_is_a_failure(resolver: Resolver, zone: Zone) -> None:
+def test_silence_is_a_failure(zone: Zone, clock: Clock) -> None:
     zone.silent.add("silent.example")
     with pytest.raises(LookupFailed, match="Timeout"):
-        resolver.txt("silent.example", 5)
+        make(zone.port, clock, **HASTY).txt("silent.example", 5)
 
 
 def test_a_slow_server_is_not_waited_for(zone: Zone, clock: Clock) -> None:
     zone.waiting["slow.example"] = threading.Event()
     with pytest.raises(LookupFailed):
-        make(zone.port, clock).txt("slow.example", 5)
+        make(zone.port, clock, **HASTY).txt("slow.example", 5)
     assert not zone.waiting["slow.example"].is_set()
 
 
@@ -185,44 +191,57 @@ def test_a_hurried_failure_is_not_remembered(resolver: Resolver, zone: Zone) -> 
     assert resolver.txt("host.example", 5) == (b"one",)
 
 
-def test_dead_servers_are_left_alone(deaf_port: int, zone: Zone, clock: Clock) -> None:
-    resolver = make(deaf_port, clock, breaker_failures=2, breaker_seconds=30)
+def test_dead_servers_are_left_alone(deaf_port: int, clock: Clock) -> None:
+    resolver = make(deaf_port, clock, **HASTY, breaker_failures=2, breaker_seconds=30)
     for name in ("a.example", "b.example"):
         with pytest.raises(LookupFailed, match="Timeout"):
             resolver.txt(name, 5)
-    for i in range(1000):
-        with pytest.raises(LookupFailed, match="do not answer"):
-            resolver.txt(f"{i}.example", 5)
-    clock.now += 31
-    with pytest.raises(LookupFailed, match="Timeout"):  # one trial, and it fails
-        resolver.txt("trial.example", 5)
-    with pytest.raises(LookupFailed, match="do not answer"):
-        resolver.txt("next.example", 5)
+    for round_ in range(2):
+        for i in range(300):
+            with pytest.raises(LookupFailed, match="do not answer"):
+                resolver.txt(f"{i}.{round_}.example", 5)
+        clock.now += 31  # then one thread looks whether they are back
 
 
 def test_servers_that_come_back_are_asked_again(zone: Zone, clock: Clock) -> None:
-    resolver = make(zone.port, clock, breaker_failures=2, breaker_seconds=30)
-    zone.silent |= {"a.example", "b.example"}
+    resolver = make(zone.port, clock, **MIXED, breaker_failures=2, breaker_seconds=30)
+    zone.silent |= {"a.example", "b.example", ROOT}
     zone.txt("host.example", "one")
-    zone.txt("other.example", "two")
     for name in ("a.example", "b.example"):
         with pytest.raises(LookupFailed):
             resolver.txt(name, 5)
     with pytest.raises(LookupFailed, match="do not answer"):
         resolver.txt("host.example", 5)
+    zone.silent.clear()
+    with pytest.raises(LookupFailed, match="do not answer"):
+        resolver.txt("host.example", 5)
+    assert "host.example" not in zone.names()
     clock.now += 31
     assert resolver.txt("host.example", 5) == (b"one",)
-    assert resolver.txt("other.example", 5) == (b"two",)
+
+
+@pytest.mark.parametrize("root", ["answers", "servfail"])
+def test_slow_zones_do_not_make_the_servers_look_dead(zone: Zone, clock: Clock, root: str) -> None:
+    """Else anyone could switch authentication off by sending from domains that never answer."""
+    resolver = make(zone.port, clock, **MIXED, breaker_failures=2)
+    zone.silent |= {f"{i}.example" for i in range(3)}
+    zone.servfail |= {ROOT} if root == "servfail" else set()
+    zone.txt("host.example", "one")
+    for i in range(3):
+        with pytest.raises(LookupFailed, match="Timeout"):
+            resolver.txt(f"{i}.example", 5)
+    assert resolver.txt("host.example", 5) == (b"one",)
 
 
 def test_any_answer_closes_the_count(zone: Zone, clock: Clock) -> None:
-    resolver = make(zone.port, clock, breaker_failures=2)
-    zone.silent |= {"a.example", "b.example"}
+    resolver = make(zone.port, clock, **MIXED, breaker_failures=2)
+    zone.silent |= {"a.example", "b.example", ROOT}
     zone.txt("host.example", "one")
     for name in ("a.example", "absent.example", "b.example"):
         with pytest.raises((LookupFailed, NoSuchName)):
             resolver.txt(name, 5)
     assert resolver.txt("host.example", 5) == (b"one",)
+    assert ROOT not in zone.names()
 
 
 def test_a_closed_port_is_a_failure(clock: Clock) -> None:
@@ -230,11 +249,11 @@ def test_a_closed_port_is_a_failure(clock: Clock) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(LookupFailed):
-        make(port, clock).txt("host.example", 5)
+        make(port, clock, **HASTY).txt("host.example", 5)
 
 
 def test_threads_share_it(zone: Zone, clock: Clock) -> None:
-    resolver = make(zone.port, clock, lifetime=5.0, timeout=5.0, cache_size=10)
+    resolver = make(zone.port, clock, cache_size=10)
     for i in range(20):
         zone.txt(f"{i}.example", f"text {i}")
     with ThreadPoolExecutor(8) as pool:

@@ -147,11 +147,12 @@ def verify(local_part: str, domain: str, keys: Keys, today: date, policy: Expiry
 
 
 def is_for(token: Token, address: str, keys: Keys) -> bool:
-    """Whether a verified token was minted for this address, whatever MTAs did to its case, quotes or labels."""
-    if len(address) > _LONGEST:
+    """Whether a verified token was minted for this address, whatever MTAs did to its case, quotes or labels.
+
+    An XVERP base was minted for nobody: whoever has seen it can write a recipient behind it.
+    """
+    if token.recipient_hash is None or len(address) > _LONGEST:
         return False
-    if token.recipient_hash is None:
-        return token.recipient is not None and fold(token.recipient) in _spellings(address)
     key = keys.account_key(token.account, token.kid)
     return key is not None and any(
         leading_bits(_recipient_digest(key, spelling), _HASH_BITS) == token.recipient_hash

@@ -1,6 +1,6 @@
 """Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
 
-from handlers.parse import addresses, dsn, headers, kind, text_report
+from handlers.parse import addresses, dsn, headers, kind, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
 from handlers.words import Action, Kind, NoticeForm
@@ -15,15 +15,17 @@ def parse(raw: bytes, reverse_path: str | None = None) -> Report:
     `reverse_path` is the envelope's ("" for the null one); None means unknown, then a Return-Path field counts.
     """
     notice = Notice(raw, reverse_path)
-    return _typed(notice) or _dsn(notice) or _text(notice)
+    return _dsn(notice) or _typed(notice) or _text(notice)
 
 
 def _typed(notice: Notice) -> Report | None:
-    if notice.mail.leaf("message/feedback-report"):
-        return report(notice, Kind.COMPLAINT, "arf")
-    if notice.mail.leaf("message/disposition-notification", "message/global-disposition-notification"):
-        return report(notice, Kind.MDN, "mdn")
-    return None
+    what = typed.kind(notice)
+    if what is None:
+        return None
+    if what is Kind.FAILURE:
+        found = text_report.complete(notice, typed.recipients(notice))
+        return report(notice, what, "rfc5429", recipients=tuple(found))
+    return report(notice, what, "typed")
 
 
 def _dsn(notice: Notice) -> Report | None:
@@ -34,6 +36,7 @@ def _dsn(notice: Notice) -> Report | None:
     found = dsn.recipients(groups)
     if not found:
         return None
+    found = text_report.complete(notice, found)
     return report(
         notice,
         kind_of_actions(found),
@@ -61,7 +64,7 @@ def kind_of_actions(found: list[RecipientStatus]) -> Kind:
 
 def _text(notice: Notice) -> Report:
     what = kind.of_text(notice)
-    found = text_report.recipients(notice, what) if what in BOUNCES else []
+    found = (text_report.embedded(notice) or text_report.recipients(notice, what)) if what in BOUNCES else []
     return report(notice, what, "text", recipients=tuple(found))
 
 
@@ -86,6 +89,7 @@ def report(notice: Notice, what: Kind, dialect: str, **fields: object) -> Report
         message_id=headers.message_id(notice.fields.get("message-id", "")),
         date=notice.header("date")[:100] or None,
         dialect=dialect,
+        gateway=notice.signature.product if notice.signature else None,
         language=notice.language,
         text=notice.text[:TEXT_KEPT].strip(),
         faults=tuple(dict.fromkeys(notice.faults)),

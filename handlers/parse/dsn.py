@@ -8,7 +8,7 @@ from handlers.parse.mime import Part
 from handlers.report import RecipientStatus
 from handlers.words import Action
 
-TYPES = ("message/delivery-status", "message/global-delivery-status")
+TYPES = ("message/delivery-status", "message/global-delivery-status", "message/xdelivery-status")
 RECIPIENTS = (
     2000  # kept; Postfix takes at most 1000 a session (smtpd_recipient_limit), none is over that by honest means
 )
@@ -30,14 +30,19 @@ _ACTIONS = {a.value: a for a in Action} | {
 
 
 def groups(part: Part) -> tuple[Headers, list[Headers]]:
-    """The per-message fields, and one set of fields a recipient.
+    """The per-message fields, and one set of fields a recipient, of a delivery-status part."""
+    return groups_of(part.octets(STATUS_BYTES).decode("latin-1"))
+
+
+def groups_of(text: str) -> tuple[Headers, list[Headers]]:
+    """The same of text.
 
     Groups end at an empty line, and at a second Final-Recipient or Action where that line is missing.
     """
     message: Headers = {}
     recipients: list[Headers] = []
     current: Headers = {}
-    for name, value in _fields(part.octets(STATUS_BYTES)):
+    for name, value in _fields(text):
         if not name or (name in current and name in {"final-recipient", "action"}):
             _close(current, message, recipients)
             current = {}
@@ -62,10 +67,10 @@ def _close(current: Headers, message: Headers, recipients: list[Headers]) -> Non
             message.setdefault(name, value)
 
 
-def _fields(data: bytes) -> list[tuple[str, str]]:
+def _fields(data: str) -> list[tuple[str, str]]:
     """Field by field; ("", "") for an empty line. A line that is neither field nor fold continues the one before."""
     fields: list[tuple[str, str]] = []
-    for line in data.decode("latin-1").split("\n", 50_000)[:50_000]:
+    for line in data.split("\n", 50_000)[:50_000]:
         if not line or line.isspace():
             fields.append(("", ""))
         elif _FIELD.match(line) and not line[0].isspace():
@@ -139,7 +144,7 @@ def address(value: str) -> str | None:
     raw = unfold(value)
     if not raw.isascii():
         raw = text(raw)
-    kind, semicolon, bare = raw.partition(";")
+    kind, semicolon, bare = raw.strip().removeprefix("<").partition(";")
     if not semicolon:
         kind, bare = "", raw
     elif "@" in kind:
@@ -153,7 +158,7 @@ def address(value: str) -> str | None:
         bare = _UNICODE.sub(lambda m: _character(int(m[1], 16)), bare)
     if "+" in bare and ("+2B" in bare or "+3D" in bare or "+40" in bare) and len(bare) < 1000:
         bare = xtext(bare)
-    return bare[:320] or None
+    return None if bare.startswith("@") else bare[:320] or None
 
 
 def _character(point: int) -> str:

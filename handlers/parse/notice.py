@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from handlers.parse import addresses, headers, html, language, original, phrases
+from handlers.parse import addresses, gateway, headers, html, language, original, phrases
 from handlers.parse.mime import Mail, Part
 from handlers.report import Original
 
@@ -28,6 +28,11 @@ class Notice:
         return headers.text(value[:_HEADER_LIMIT]) if value else ""
 
     @cached_property
+    def signature(self) -> gateway.Signature | None:
+        """The product that signed the mail."""
+        return gateway.recognise(self.fields)
+
+    @cached_property
     def subject(self) -> str:
         return self.header("subject")
 
@@ -43,6 +48,11 @@ class Notice:
         if self.reverse_path:
             found.add(self.reverse_path.lower())
         return frozenset(found)
+
+    @cached_property
+    def to_addresses(self) -> frozenset[str]:
+        """Whom the notice was sent to; somebody who mails himself fails at his own address."""
+        return frozenset(a.lower() for a in addresses.unique(self.header("to"), 8))
 
     @cached_property
     def _text_parts(self) -> list[Part]:

@@ -8,6 +8,7 @@ without accents, one space for any white space.
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -26,22 +27,25 @@ class Phrase(NamedTuple):
 class Folded:
     """A text made ready for look-ups: folded, with the set of its words."""
 
-    __slots__ = ("text", "words")
+    __slots__ = ("plain", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
+        self.plain = self.text.isascii()  # no phrase of a language without spaces can stand in it
         self.words = frozenset(_WORD.findall(self.text))
 
 
 class Group:
     """One table: phrases under the longest of their whole words, those without one tried on every text of their script."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, section: str = "") -> None:
         self.keyed: dict[str, list[Phrase]] = {}
+        self.stems: list[Phrase] = []
         self.loose: list[Phrase] = []
         for language, entry in table(name).items():
-            for whole in entry["phrases"]:
-                self._add(whole, language)
+            if section in {"", language}:
+                for whole in entry["phrases"]:
+                    self._add(whole, language)
 
     def _add(self, whole: str, language: str) -> None:
         folded = fold(whole)
@@ -49,21 +53,26 @@ class Group:
         words = [word for word in _WORD.findall(re.sub(r"\S*~", " ", folded)) if word.isascii() or language in _SPACED]
         if words:
             self.keyed.setdefault(max(words, key=len), []).append(phrase)
+        elif folded.isascii():
+            self.stems.append(phrase)
         else:
             self.loose.append(phrase)
 
     def find(self, text: Folded) -> tuple[int, int, Phrase] | None:
         """(start, end, phrase) of a phrase that stands in the text, or None."""
+        return next(self.all(text), None)
+
+    def all(self, text: Folded) -> Iterator[tuple[int, int, Phrase]]:
+        """Each phrase of the table that stands in the text, once."""
         for word in self.keyed.keys() & text.words:
             for phrase in self.keyed[word]:
                 span = _span(phrase.pieces, text.text)
                 if span:
-                    return *span, phrase
-        for phrase in self.loose:
+                    yield *span, phrase
+        for phrase in self.stems if text.plain else self.stems + self.loose:
             span = _span(phrase.pieces, text.text)
             if span:
-                return *span, phrase
-        return None
+                yield *span, phrase
 
 
 _SPACED = frozenset({"ru", "uk", "bg", "he", "el", "ar"})  # languages beyond Latin that put spaces between words
@@ -99,10 +108,22 @@ def table(name: str) -> dict[str, dict[str, list[str]]]:
 
 @cache
 def group(name: str) -> Group:
-    return Group(name)
+    """A table, or one section of it: "failure", "phishing.login"."""
+    return Group(*name.split("."))
 
 
 def hit(name: str, text: Folded) -> Phrase | None:
     """A phrase of table `name` that stands in `text`."""
     found = group(name).find(text)
     return found[2] if found else None
+
+
+def count(name: str, text: Folded, most: int = 3) -> int:
+    """How many phrases of the table stand in the text at different places, up to `most`."""
+    places: list[tuple[int, int]] = []
+    for start, end, _ in group(name).all(text):
+        if all(end <= a or start >= b for a, b in places):
+            places.append((start, end))
+            if len(places) >= most:
+                break
+    return len(places)

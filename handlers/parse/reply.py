@@ -7,7 +7,7 @@ _STATUS = re.compile(r"(?<![\d.a-zA-Z])([245]\.\d{1,3}\.\d{1,3})(?![\d])(?!\.\d)
 # RFC 5321 4.2: three digits, then a space, a hyphen (more lines follow) or the end.
 _CODE = re.compile(r"(?<![\w.:/@#=+-])([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
 _STATUS_AFTER_CODE = re.compile(
-    r"(?<![\w.:/@=+])([2345][0-5]\d)[ -]{1,4}[\[(<]?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
+    r"(?<![\w.:/@=+])([2345][0-5]\d)[ -]{1,4}[\[(<\"']?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
 )
 VAGUE = frozenset({"5.0.0", "4.0.0", "2.0.0"})
 

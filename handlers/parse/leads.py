@@ -1,0 +1,84 @@
+"""Which of the addresses in a text notice are those that it is about."""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from handlers.parse import addresses, phrases
+from handlers.parse.notice import Notice
+
+_BULLET = re.compile(r"[\s>*\u2022\u00b7\u2013<'\"(\[\u300c\u3010\u25cb\u25cf\u25a0=+-]*\Z")
+_CODE_BEFORE = re.compile(r"[\s>]*(?:<<<\s*)?[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?[\s<]*\Z")
+_ROLES = frozenset({"postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "hostmaster", "webmaster", "noreply", "no-reply", "help", "admin", "administrator", "info"})  # fmt: skip
+CONTEXT = 160  # characters before an address that tell what it is
+
+
+class Lead(NamedTuple):
+    """An address and how much speaks for it."""
+
+    start: int
+    end: int
+    address: str
+    rank: int  # 3 leads a line, 2 stands after a word like "To:", 1 is merely there
+    line: int  # where its line starts
+
+
+@cache
+def _words(section: str) -> frozenset[str]:
+    return frozenset(phrases.fold(word) for word in phrases.table("labels")[section]["phrases"])
+
+
+def find(notice: Notice) -> list[Lead]:
+    """The best-ranked addresses of the notice's own text."""
+    text = notice.text
+    others = _not_failed(notice)
+    ranked: list[Lead] = []
+    for start, end, address in notice.addresses:
+        line = text.rfind("\n", max(0, start - CONTEXT), start) + 1
+        rank = _rank(text[max(line, start - CONTEXT) : start], text[end : end + 3])
+        if rank and rank < 3 and address.lower() in others:
+            continue
+        if rank == 3 and (_after_sender(text, line) or address.lower() in others - notice.to_addresses):
+            continue
+        if rank:
+            ranked.append(Lead(start, end, address, rank, line))
+    return best(ranked, notice)
+
+
+def best(ranked: list[Lead], notice: Notice) -> list[Lead]:
+    """Those of the highest rank; an address of a role, or our own, only where no other is."""
+    for rank in (3, 2, 1):
+        chosen = [lead for lead in ranked if lead.rank == rank]
+        foreign = [lead for lead in chosen if lead.address.lower() not in notice.own_addresses]
+        people = [lead for lead in foreign if lead.address.partition("@")[0].lower() not in _ROLES]
+        if people or foreign or (chosen and rank == 3):
+            return people or foreign or chosen
+    return []
+
+
+def _not_failed(notice: Notice) -> frozenset[str]:
+    """Senders: the notice's own addresses and the original's From."""
+    original = notice.original
+    sender = addresses.unique(original.from_, 4) if original and original.from_ else ()
+    return notice.own_addresses | {a.lower() for a in sender}
+
+
+def _rank(before: str, behind: str) -> int:
+    if _BULLET.match(before) or _CODE_BEFORE.match(before):
+        return 3
+    label = phrases.fold(before).rstrip(" <\"'[(")
+    if label.endswith((":", "：", "=")):
+        word = label.rstrip(":：= ").rpartition(">>>")[2].strip(" *-#")
+        if word in _words("recipient"):
+            return 3
+        if word in _words("weak"):
+            return 2
+    if any(word in label for word in _words("not")):
+        return 0
+    return 2 if any(label.endswith(" " + word) or label == word for word in _words("weak")) else 1
+
+
+def _after_sender(text: str, line: int) -> bool:
+    """The line before says that a sender or a contact follows."""
+    above = phrases.fold(text[max(0, line - CONTEXT) : line].rstrip().rpartition("\n")[2]).rstrip(": ")
+    return any(above.endswith(word) for word in _words("not"))

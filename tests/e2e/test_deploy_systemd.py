@@ -117,7 +117,7 @@ def test_the_commands_are_ours() -> None:
 def bouncemx(*arguments: str) -> str:
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
-        [sys.executable, "-m", "server.cli", *arguments],
+        [sys.executable, "-m", "server", *arguments],
         check=True, text=True, timeout=60, env=environment, stdout=subprocess.PIPE,
     )  # fmt: skip
     return done.stdout
@@ -143,20 +143,25 @@ def test_the_intake_takes_mail_without_a_network_of_its_own(tmp_path: Path) -> N
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(30)
     intake = subprocess.Popen(
         ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "-E", f"BOUNCEMX_RETURN_PATH_DOMAIN={domain}",
-         "-E", "PYTHONPATH", sys.executable, "-c", CONFINED,
-         sys.executable, "-m", "server.cli", "serve", "--only", "intake", "--data-dir", str(tmp_path)],
+         "-E", "PYTHONPATH", "-E", f"NOTIFY_SOCKET={tmp_path}/notify", sys.executable, "-c", CONFINED,
+         sys.executable, "-m", "server", "serve", "--only", "intake", "--data-dir", str(tmp_path)],
         cwd=DEPLOY.parents[1],
     )  # fmt: skip
     try:
         with connected(port) as client:
             refused = client.sendmail("", [f"{token}@{domain}"], "Subject: failed\r\n\r\n5.1.1\r\n")
             assert refused == {}
+            assert told.recv(100) == b"READY=1"
             assert os.readlink(f"/proc/{intake.pid}/ns/net") != os.readlink("/proc/self/ns/net")
     finally:
         intake.terminate()
         assert intake.wait(30) == 0
+        told.close()
     assert any(token.encode() in path.read_bytes() for path in (tmp_path / "journal").iterdir())
 
 

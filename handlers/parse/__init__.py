@@ -1,6 +1,6 @@
 """Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
 
-from handlers.parse import addresses, dsn, headers, kind, text_report, typed
+from handlers.parse import addresses, dsn, headers, kind, suggestion, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
 from handlers.words import Action, Kind, NoticeForm
@@ -32,6 +32,8 @@ def _dsn(notice: Notice) -> Report | None:
     part = notice.mail.leaf(*dsn.TYPES)
     if part is None:
         return None
+    if not kind.hard_role(notice) and kind.asks(notice):
+        return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(part)
     found = dsn.recipients(groups)
     if not found:
@@ -92,6 +94,7 @@ def report(notice: Notice, what: Kind, dialect: str, **fields: object) -> Report
         gateway=notice.signature.product if notice.signature else None,
         language=notice.language,
         text=notice.text[:TEXT_KEPT].strip(),
+        suggestion=suggestion.suggest(notice, what),
         faults=tuple(dict.fromkeys(notice.faults)),
         **fields,  # type: ignore[arg-type]
     )

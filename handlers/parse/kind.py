@@ -72,13 +72,11 @@ def of_text(notice: Notice) -> Kind:
     points = score(notice)
     if _is_auto_reply(notice, hard and points >= THRESHOLD):
         return Kind.AUTO_REPLY
-    if phrases.hit("hold", notice.folded) and not failed_subject(notice) and not _CODE.search(notice.text):
+    if phrases.hit("hold", notice.folded) and not failed_subject(notice) and not _CODE.search(notice.own):
         return Kind.HELD_NOTICE
     if points >= THRESHOLD:
         return failure_or_delay(notice)
-    if is_auto(notice) or phrases.count("absence", notice.folded, 2) > 1 and len(notice.text) < SHORT:
-        return Kind.AUTO_REPLY
-    return Kind.OTHER
+    return Kind.AUTO_REPLY if is_auto(notice) else Kind.OTHER
 
 
 def hard_role(notice: Notice) -> bool:
@@ -129,12 +127,12 @@ def asks(notice: Notice) -> bool:
     tail = phrases.Folded(notice.folded_subject.text[-24:])  # "Re: their subject (verification)"
     subject = phrases.count("challenge", subject_words(notice), 1) or phrases.count("challenge", tail, 1)
     needed = 1 if subject else 2
-    if len(notice.text) > 2 * SHORT or failed_subject(notice) or _CODE.search(notice.text):
+    if len(notice.own) > 2 * SHORT or failed_subject(notice) or _CODE.search(notice.own):
         return False
     if phrases.count("challenge", notice.folded, needed) < needed:
         return False
     held = phrases.hit("hold", notice.folded) or phrases.hit("challenge_outcome", notice.folded)
-    return bool(held) and (bool(_LINK.search(notice.text)) or bool(phrases.hit("challenge_reply", notice.folded)))
+    return bool(held) and (bool(_LINK.search(notice.own)) or bool(phrases.hit("challenge_reply", notice.folded)))
 
 
 def score(notice: Notice) -> int:
@@ -143,13 +141,13 @@ def score(notice: Notice) -> int:
     role = hard or bool(_ROLE.search(notice.from_[:300]))
     subject = failed_subject(notice)
     wording = bool(phrases.hit("failure", notice.folded)) or (hard and bool(phrases.hit("delay", notice.folded)))
-    code = bool(_CODE.search(notice.text))
+    code = bool(_CODE.search(notice.own))
     if not (wording or subject or (code and role)):
         return 0
     points = 2 * (notice.reverse_path == "") + 2 * role + hard + 3 * subject + 3 * wording + 2 * code
     points += "auto-submitted" in notice.fields or "x-auto-response-suppress" in notice.fields
     points += 2 * (any(name in notice.fields for name in _PRODUCT) or _generated(notice))
-    points += any(a[2].lower() not in notice.own_addresses for a in notice.addresses[:20])
+    points += names_somebody(notice)
     points += 2 * (notice.original is not None and wording)
     if not role:
         points -= 4 * prefix(notice, "reply")
@@ -163,7 +161,7 @@ def failure_or_delay(notice: Notice) -> Kind:
         return Kind.FAILURE
     if phrases.hit("delay", notice.folded_subject) and not failed_subject(notice):
         return Kind.DELAY
-    final = phrases.hit("final", notice.folded) or _PERMANENT.search(notice.text)
+    final = phrases.hit("final", notice.folded) or _PERMANENT.search(notice.own)
     return Kind.FAILURE if final else Kind.DELAY
 
 
@@ -180,7 +178,7 @@ def _is_read_receipt(notice: Notice) -> bool:
 
 def _is_complaint(notice: Notice) -> bool:
     """A complaint without ARF: an abuse desk's mail, or an old feedback loop's."""
-    if prefix(notice, "reply") or not phrases.hit("complaint", notice.folded_subject):
+    if prefix(notice, "reply") or failed_subject(notice) or not phrases.hit("complaint", notice.folded_subject):
         return False
     desk = re.search(r"abuse|feedback|fbl|complaint|scomp|staff@|spam|postmaster", notice.from_[:300], re.IGNORECASE)
     return bool(desk) or "x-loop" in notice.fields
@@ -188,9 +186,9 @@ def _is_complaint(notice: Notice) -> bool:
 
 def _is_phishing(notice: Notice) -> bool:
     """Mail about *our* mailbox or parcel that wants a click: two groups of words, a link, and no bounce's marks."""
-    if notice.original or "x-failed-recipients" in notice.fields or not _LINK.search(notice.text):
+    if notice.original or "x-failed-recipients" in notice.fields or not _LINK.search(notice.own):
         return False
-    if _CODE.search(notice.text) or len(notice.text) > 4 * SHORT:
+    if len(notice.own) > 4 * SHORT or (_CODE.search(notice.own) and names_somebody(notice)):
         return False
     text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)
     lures = [name for name in ("mailbox", "parcel") if phrases.hit(f"phishing.{name}", text)]
@@ -200,14 +198,28 @@ def _is_phishing(notice: Notice) -> bool:
 
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     """By its subject, or by its words together with a sign that software wrote it."""
-    if bounce and (failed_subject(notice) or phrases.hit("failure", notice.folded)):
+    failed = failed_subject(notice)
+    if bounce and (failed or phrases.hit("failure", notice.folded)):
         return False
-    if phrases.hit("auto_subject", subject_words(notice)) and not failed_subject(notice):
+    if phrases.hit("auto_subject", subject_words(notice)) and not failed:
         return True
-    absent = phrases.count("absence", notice.folded, 2)
-    left = bool(phrases.hit("left", notice.folded))
-    if not (absent or left) or len(notice.text) > 4 * SHORT:
+    size = len(notice.own)
+    if size > 4 * SHORT:
         return False
-    if failed_subject(notice) and not absent:
+    ticket = notice.signature is not None and notice.signature.kind is Kind.AUTO_REPLY
+    if ticket:
+        return not (phrases.hit("failure", notice.folded) and names_somebody(notice))
+    if failed:
         return False
-    return is_auto(notice) or notice.reverse_path == "" or (prefix(notice, "reply") and len(notice.text) < SHORT // 2)
+    software = is_auto(notice) or notice.reverse_path == ""
+    answer = "in-reply-to" in notice.fields or prefix(notice, "reply")
+    away = phrases.count("absence", notice.folded, 2) + bool(phrases.hit("left", notice.folded))
+    if away and (software or away > 1 or (answer and size < SHORT // 2)):
+        return True
+    thanks = phrases.count("acknowledgement", notice.folded, 2)
+    return bool(thanks and software) or (thanks > 1 and not answer and size < SHORT // 2)
+
+
+def names_somebody(notice: Notice) -> bool:
+    """The text prints an address that is not the notice's own."""
+    return any(a[2].lower() not in notice.own_addresses for a in notice.addresses[:20])

@@ -99,12 +99,19 @@ class Notice:
         return self._cut[0]
 
     @cached_property
+    def own(self) -> str:
+        """The text without lines that quote another mail; sendmail's ">>> RCPT" lines are no quotes."""
+        if not self.text.startswith(">") and "\n>" not in self.text:
+            return self.text
+        return "\n".join(line for line in self.text.split("\n") if line[:1] != ">" or line[:4] == ">>> ")
+
+    @cached_property
     def original(self) -> Original | None:
         return self.returned or self._cut[1]
 
     @cached_property
     def folded(self) -> phrases.Folded:
-        return phrases.Folded(self.text[:16384])
+        return phrases.Folded(self.own[:16384])
 
     @cached_property
     def folded_subject(self) -> phrases.Folded:

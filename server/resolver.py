@@ -156,8 +156,6 @@ class DnsResolver:
             absolute = dns.name.from_text(name)
         except (dns.exception.DNSException, ValueError):  # a name that cannot exist: labels, escapes, IDNA
             return _Answer(absent=True)
-        if seconds <= 0:
-            raise LookupFailed("no time left")
         if self._breaker.enter() and not self._alive():
             raise LookupFailed("the DNS servers do not answer")
         answer, ttl = self._query(absolute, kind, min(seconds, self._lifetime))

@@ -69,13 +69,15 @@ def dns_server() -> Iterator[Zone]:
     udp = DNSServer(zone, address="127.0.0.1", port=0, logger=logger)
     zone.port = udp.server.server_address[1]
     tcp = DNSServer(zone, address="127.0.0.1", port=zone.port, tcp=True, logger=logger)
-    for server in (udp, tcp):
-        server.start_thread()
+    servers = (udp.server, tcp.server)
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in servers]
+    for thread in threads:
+        thread.start()
     yield zone
-    for server in (udp, tcp):
-        server.server.shutdown()
-        server.server.server_close()
-        server.thread.join()
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture

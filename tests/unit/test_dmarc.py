@@ -236,6 +236,12 @@ def test_the_same_domain_needs_no_walk() -> None:
     assert names.asked == ["_dmarc.a.b.example.com"]
 
 
+def test_foreign_domains_are_not_asked_about() -> None:
+    names = Names({"_dmarc.example.com": REJECT})
+    evaluate("mail.example.com", [dkim(f"{i}.attacker.test") for i in range(10)], names)
+    assert {name.removeprefix("_dmarc.") for name in names.asked} == {"mail.example.com", "example.com", "com"}
+
+
 def test_failures_of_dns_come_through() -> None:
     with pytest.raises(LookupFailed):
         evaluate("example.com", [], Names({}, failing=("_dmarc.example.com",)))

@@ -6,7 +6,9 @@ delivery, not that anybody else's mail failed.
 
 from collections.abc import Sequence
 
+from handlers import verp
 from handlers.bounce import STRONG, Match, Verdict
+from handlers.message import Delivery
 from handlers.outcome import Bounce, Suppression
 from handlers.report import RecipientStatus, Report
 from handlers.tokens import Tokens
@@ -17,16 +19,20 @@ _ACTIONS = {Action.FAILED, Action.DELAYED, None}
 
 
 def bounces(report: Report, verdicts: Sequence[Verdict], match: Match, tokens: Tokens) -> tuple[Bounce, ...]:
-    """A bounce for each recipient of the report that is our delivery's own."""
+    """One bounce for each of our deliveries that the report says did not arrive: of its failure, else of its delay."""
     account = match.account
     if report.kind not in _BOUNCING or account is None:
         return ()
-    token = match.token.text if match.token else match.delivery.token if match.delivery else None
-    return tuple(
-        Bounce(address, account, match.delivery, token, recipient, verdict)
-        for recipient, verdict in zip(report.recipients, verdicts, strict=True)
-        if recipient.action in _ACTIONS and (address := _own_address(recipient, match, tokens))
-    )
+    ours = {verp.fold(each.recipient): each for each in reversed(match.deliveries)}
+    found: dict[str, Bounce] = {}
+    pairs = sorted(zip(report.recipients, verdicts, strict=True), key=lambda pair: pair[0].action is not Action.FAILED)
+    for recipient, verdict in pairs:
+        own = _own(recipient, match, ours, tokens) if recipient.action in _ACTIONS else None
+        if own:
+            address, delivery = own
+            token = match.token.text if match.token else delivery.token if delivery else None
+            found.setdefault(address.lower(), Bounce(address, account, delivery, token, recipient, verdict))
+    return tuple(found.values())
 
 
 def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple[Suppression, ...]:
@@ -44,12 +50,15 @@ def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple
     )
 
 
-def _own_address(recipient: RecipientStatus, match: Match, tokens: Tokens) -> str | None:
-    """The delivery's address where the report names it; without a delivery, the one that the token was minted for."""
-    stated = recipient.addresses
-    if match.delivery:
-        own = match.delivery.recipient
-        return own if own.lower() in {address.lower() for address in stated} else None
-    if match.token:
-        return next((address for address in stated if tokens.is_for(match.token, address)), None)
+def _own(
+    recipient: RecipientStatus, match: Match, ours: dict[bytes, Delivery], tokens: Tokens
+) -> tuple[str, Delivery | None] | None:
+    """The delivery that is this recipient's; without one, the address that the token was minted for."""
+    for address in recipient.addresses:
+        delivery = ours.get(verp.fold(address))
+        if delivery:
+            return delivery.recipient, delivery
+        if match.token and tokens.is_for(match.token, address):
+            # the hash also knows other spellings of the domain (A-labels, U-labels)
+            return (match.deliveries[0].recipient, match.deliveries[0]) if match.deliveries else (address, None)
     return None

@@ -37,10 +37,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What ties a capture to what was sent. `delivery` and `account` are those of the strongest link."""
+    """What ties a capture to what was sent. `deliveries` and `account` are those of the strongest link."""
 
     links: tuple[Link, ...] = ()
-    delivery: Delivery | None = None
+    deliveries: tuple[Delivery, ...] = ()  # more than one where the report states several of a message's recipients
     account: Account | None = None
     token: Token | None = None  # verified: valid or late
     strength: str = NONE
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """The first of them."""
+        return self.deliveries[0] if self.deliveries else None

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from handlers.bounce import Link
+from handlers.bounce import NONE, Link
 from handlers.report import Report
-from handlers.words import Detectability, Kind, NoticeForm
+from handlers.words import Detectability, Kind, LinkMethod, NoticeForm
 
 _NOTICES = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
 
@@ -19,13 +19,19 @@ class Detection:
     notice_form: NoticeForm | None = None
 
 
-def detect(report: Report, links: Iterable[Link]) -> Detection:
-    """The detectability of one capture, given everything that was found to tie it to a message."""
+def detect(report: Report, links: Iterable[Link], *, flag_separate: bool = False) -> Detection:
+    """The detectability of one capture, given everything that was found to tie it to a message.
+
+    With `flag_separate` the return path alone ties no separate e-mail: whoever knows the address can write one.
+    """
     if report.kind not in _NOTICES:
         return Detection(Detectability.NOT_A_BOUNCE)
     found = tuple(links)
     form = report.notice_form or (NoticeForm.TEXT if report.original else NoticeForm.SEPARATE)
-    if any(link.strength != "none" for link in found):
+    tying = {link.method for link in found if link.strength != NONE}
+    if tying == {LinkMethod.TOKEN} and flag_separate and form is NoticeForm.SEPARATE:
+        return Detection(Detectability.UNDETECTABLE, _what_is_missing(report), form)
+    if tying:
         return Detection(Detectability.MATCHED, None, form)
     if found:
         return Detection(Detectability.UNMATCHED, None, form)

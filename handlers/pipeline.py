@@ -31,6 +31,7 @@ class Ports:
     parser: Parser
     classifier: Classifier
     tokens: Tokens
+    flag_separate: bool = False  # see detect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcom
         return reading
     mail, report, verdicts = reading.mail, reading.report, reading.verdicts
     found = match(mail.envelope, report, ledger, ports.tokens)
-    detection = detect(report, found.links)
-    bounces = apply.bounces(report, verdicts, found, ports.tokens)
+    detection = detect(report, found.links, flag_separate=ports.flag_separate)
+    matched = detection.detectability is Detectability.MATCHED
+    bounces = apply.bounces(report, verdicts, found, ports.tokens) if matched else ()
     return Outcome(
         mail=mail,
         report=report,

@@ -1,5 +1,6 @@
 """What the steps need from outside. storage/ and server/ fill these in; tests fill them with plain values."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from handlers.message import Account, Delivery
@@ -13,12 +14,15 @@ class Ledger(Protocol):
         """The delivery whose return path has this local part (lower case)."""
         ...
 
-    def by_envelope_id(self, envelope_id: str) -> tuple[Delivery, ...]:
-        """Every delivery of the messages with this envelope id."""
+    def by_envelope_id(self, envelope_id: str, stated: Collection[str]) -> tuple[Delivery, ...]:
+        """The deliveries of the messages with this envelope id to the stated recipients, whatever their case.
+
+        Where it was sent to none of them, at most two others: enough to tell the only one.
+        """
         ...
 
-    def by_message_id(self, message_id: str) -> tuple[Delivery, ...]:
-        """Every delivery of the messages with this Message-ID (angle brackets included)."""
+    def by_message_id(self, message_id: str, stated: Collection[str]) -> tuple[Delivery, ...]:
+        """The same for the messages with this Message-ID (angle brackets included)."""
         ...
 
     def account(self, account_id: int) -> Account | None:

@@ -1,11 +1,12 @@
 """What was sent, as match reads it: handlers.ports.Ledger over a connection."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from handlers.message import Account, Delivery, Message
+from storage.columns import address_key
 from storage.tables import account, delivery, message
 
 DELIVERIES = (
@@ -25,11 +26,28 @@ DELIVERIES = (
     .join_from(delivery, message, delivery.c.message_id == message.c.id)
     .join(account, message.c.account_id == account.c.id)
 )
-_BY_TOKEN = DELIVERIES.where(delivery.c.token == bindparam("token"))
-_BY_ENVELOPE_ID = DELIVERIES.where(message.c.envelope_id == bindparam("envelope_id")).order_by(delivery.c.id)
-_BY_MESSAGE_ID = DELIVERIES.where(message.c.message_id == bindparam("message_id")).order_by(delivery.c.id)
-_ACCOUNT = select(account.c.id, account.c.name).where(account.c.id == bindparam("account_id"))
+# a capture names what it likes, so each of these bounds what it can cost
+_MOST_MESSAGES = 100  # of one id, the newest: several accounts may use it, or a sender gives one to many
+_MOST_STATED = 500  # recipients of one report; both databases bound the number of parameters of a statement
+_MOST_DELIVERIES = 500  # one recipient may have many tokens of one message
 _LARGEST_ID = 2**31 - 1  # PostgreSQL raises where a number does not fit the column
+
+
+def _of(column: Column[Any]) -> tuple[Select[Any], Select[Any]]:
+    """The deliveries of the messages with this id to stated recipients, and any two of them.
+
+    In no order: to put them in one, a database would look at all of them, or at all of the table.
+    """
+    messages = select(message.c.id).where(column == bindparam("value")).order_by(message.c.id.desc())
+    found = DELIVERIES.where(delivery.c.message_id.in_(messages.limit(_MOST_MESSAGES).scalar_subquery()))
+    stated = found.where(delivery.c.recipient_key.in_(bindparam("keys", expanding=True)))
+    return stated.limit(_MOST_DELIVERIES), found.limit(2)
+
+
+_BY_TOKEN = DELIVERIES.where(delivery.c.token == bindparam("token"))
+_BY_ENVELOPE_ID = _of(message.c.envelope_id)
+_BY_MESSAGE_ID = _of(message.c.message_id)
+_ACCOUNT = select(account.c.id, account.c.name).where(account.c.id == bindparam("account_id"))
 
 
 class Ledger:
@@ -43,15 +61,13 @@ class Ledger:
         row = self._connection.execute(_BY_TOKEN, {"token": token}).first()
         return read(row) if row else None
 
-    def by_envelope_id(self, envelope_id: str) -> tuple[Delivery, ...]:
-        """Every delivery of the messages with this envelope id."""
-        rows = self._connection.execute(_BY_ENVELOPE_ID, {"envelope_id": envelope_id})
-        return tuple(read(row) for row in rows)
+    def by_envelope_id(self, envelope_id: str, stated: Collection[str]) -> tuple[Delivery, ...]:
+        """The deliveries of the messages with this envelope id to the stated recipients, else at most two others."""
+        return self._deliveries(_BY_ENVELOPE_ID, envelope_id, stated)
 
-    def by_message_id(self, message_id: str) -> tuple[Delivery, ...]:
-        """Every delivery of the messages with this Message-ID (angle brackets included)."""
-        rows = self._connection.execute(_BY_MESSAGE_ID, {"message_id": message_id})
-        return tuple(read(row) for row in rows)
+    def by_message_id(self, message_id: str, stated: Collection[str]) -> tuple[Delivery, ...]:
+        """The same for the messages with this Message-ID (angle brackets included)."""
+        return self._deliveries(_BY_MESSAGE_ID, message_id, stated)
 
     def account(self, account_id: int) -> Account | None:
         """The account that a token names."""
@@ -59,6 +75,15 @@ class Ledger:
             return None
         row = self._connection.execute(_ACCOUNT, {"account_id": account_id}).first()
         return Account(*row) if row else None
+
+    def _deliveries(
+        self, by_id: tuple[Select[Any], Select[Any]], value: str, stated: Collection[str]
+    ) -> tuple[Delivery, ...]:
+        of_stated, any_two = by_id
+        keys = list(dict.fromkeys(map(address_key, stated)))[:_MOST_STATED]
+        rows = self._connection.execute(of_stated, {"value": value, "keys": keys}).all() if keys else ()
+        found = [read(row) for row in rows or self._connection.execute(any_two, {"value": value})]
+        return tuple(sorted(found, key=lambda each: each.id))
 
 
 def read(row: Sequence[Any]) -> Delivery:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from handlers.message import Delivery
 from storage import accounts, ledger, pages, shapes
+from storage.columns import address_key
 from storage.tables import account, delivery, message
 from storage.upsert import insert, insert_new
 
@@ -73,7 +74,10 @@ def _ensure(connection: Connection, row: dict[str, Any]) -> int:
 
 def _deliver(connection: Connection, key: int, recipients: Sequence[tuple[str, str | None]]) -> list[Delivery]:
     wanted = [(recipient, token.lower() if token else None) for recipient, token in recipients]
-    rows = [{"message_id": key, "recipient": recipient, "token": token} for recipient, token in wanted]
+    rows = [
+        {"message_id": key, "recipient": recipient, "recipient_key": address_key(recipient), "token": token}
+        for recipient, token in wanted
+    ]
     present: dict[tuple[str, str | None], Delivery] = {}
     for start in range(0, len(rows), _CHUNK):
         connection.execute(insert_new(connection, delivery), rows[start : start + _CHUNK])

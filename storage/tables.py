@@ -48,6 +48,7 @@ class Delivery(SQLModel, table=True):
     """One recipient of one message. Without a token there is one row for each recipient."""
 
     __table_args__ = (
+        Index("ix_delivery_message_id_recipient_key", "message_id", "recipient_key"),
         Index(
             "uq_delivery_tokenless",
             "message_id",
@@ -59,8 +60,9 @@ class Delivery(SQLModel, table=True):
         _NEVER_AGAIN,
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
-    message_id: int = Field(foreign_key="message.id", sa_type=Key, index=True)
+    message_id: int = Field(foreign_key="message.id", sa_type=Key)
     recipient: str = Field(sa_type=_ADDRESS)
+    recipient_key: str = Field(sa_type=_ADDRESS)  # in lower case, as a bounce has it
     token: str | None = Field(sa_type=CleanText, unique=True)
 
 

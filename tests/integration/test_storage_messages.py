@@ -1,6 +1,7 @@
 """What was sent: registered once, found by every id that a bounce may carry."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from handlers.message import Account, Delivery, Message
 from handlers.ports import Ledger as LedgerPort
-from storage import accounts, messages
-from storage.database import Database
+from storage import accounts, ledger, messages
+from storage.database import Database, locate, migrate
 from storage.ledger import Ledger
 
 RECIPIENTS: list[tuple[str, str | None]] = [
@@ -36,10 +37,12 @@ def test_a_registered_delivery_is_found_by_every_id(database: Database) -> None:
     made = register(database, envelope_id="env-1", subject="Grüße", campaign="spring", kind="one_to_one", sent_at=sent)
     assert [(each.recipient, each.token) for each in made] == RECIPIENTS
     with database.reader() as connection:
-        ledger: LedgerPort = Ledger(connection)
-        found = ledger.by_token("b-1")
+        port: LedgerPort = Ledger(connection)
+        found = port.by_token("b-1")
         assert found == made[0]
-        assert ledger.by_envelope_id("env-1") == ledger.by_message_id("<m1@sender.example>") == tuple(made)
+        everybody = ["ANN@MX.example", "Bob@mx.example"]
+        assert port.by_envelope_id("env-1", everybody) == tuple(made)
+        assert port.by_message_id("<m1@sender.example>", everybody) == tuple(made)
     assert found is not None
     assert found.message == Message(
         Account(found.message.account.id, "default"),
@@ -55,13 +58,13 @@ def test_a_registered_delivery_is_found_by_every_id(database: Database) -> None:
 def test_what_is_not_ours_is_not_found(database: Database) -> None:
     register(database)
     with database.reader() as connection:
-        ledger = Ledger(connection)
-        assert ledger.by_token("b-3") is None
-        assert ledger.by_token("b-1\0") is None
-        assert ledger.by_token("\ud800" * 5000) is None
-        assert ledger.by_envelope_id("env-1") == ()
-        assert ledger.by_message_id("<M1@sender.example>") == ()
-        assert [ledger.account(key) for key in (0, -1, 2**20, 2**31, 2**63, 2**70)] == [None] * 6
+        reads = Ledger(connection)
+        assert reads.by_token("b-3") is None
+        assert reads.by_token("b-1\0") is None
+        assert reads.by_token("\ud800" * 5000) is None
+        assert reads.by_envelope_id("env-1", ["ann@mx.example"]) == ()
+        assert reads.by_message_id("<M1@sender.example>", ["ann@mx.example"]) == ()
+        assert [reads.account(key) for key in (0, -1, 2**20, 2**31, 2**63, 2**70)] == [None] * 6
 
 
 def test_one_message_id_of_two_accounts_is_two_messages(database: Database) -> None:
@@ -69,11 +72,71 @@ def test_one_message_id_of_two_accounts_is_two_messages(database: Database) -> N
     with database.writer() as connection:
         messages.register(connection, "other", [("a@x.example", "t-2")], message_id="<m1@sender.example>")
     with database.reader() as connection:
-        found = Ledger(connection).by_message_id("<m1@sender.example>")
+        found = Ledger(connection).by_message_id("<m1@sender.example>", ["A@X.example"])
         known = list(accounts.listing(connection))
         assert Ledger(connection).account(known[1]["id"]) == found[1].message.account
     assert [each.message.account.name for each in found] == ["default", "other"]
     assert [each["name"] for each in known] == ["default", "other"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        (["BOB@mx.example"], ["bob@mx.example"]),
+        (["bob@mx.example", "eve@mx.example"], ["bob@mx.example"]),
+        (["ann@mx.example"], ["Ann@mx.example", "ann@mx.example"]),
+        (["eve@mx.example", "\ud800\0"], 2),
+        ([], 2),
+    ],
+)
+def test_of_a_message_only_the_stated_recipients_are_read(
+    database: Database, stated: list[str], found: list[str] | int
+) -> None:
+    register(database, envelope_id="env-1")
+    with database.reader() as connection:
+        reads = Ledger(connection)
+        read = [reads.by_message_id("<m1@sender.example>", stated), reads.by_envelope_id("env-1", stated)]
+    for each in read:
+        assert len(each) == found if isinstance(found, int) else [one.recipient for one in each] == found
+
+
+def test_the_only_recipient_of_a_message_is_read_without_being_stated(database: Database) -> None:
+    made = register(database, ("ann@mx.example", "b-1"))
+    with database.reader() as connection:
+        assert Ledger(connection).by_message_id("<m1@sender.example>", ["other@mx.example"]) == tuple(made)
+
+
+def test_what_a_capture_names_costs_a_bounded_number_of_rows(database: Database) -> None:
+    """Of one recipient's many tokens, of an id that many messages have, of a report that states thousands."""
+    with database.writer() as connection:
+        many: list[tuple[str, str | None]] = [("ann@mx.example", f"t-{i}") for i in range(700)]
+        messages.register(connection, "default", many, message_id="<m0@sender.example>", envelope_id="campaign")
+        for i in range(1, 150):
+            messages.register(
+                connection,
+                "default",
+                [(f"r{i}@mx.example", None)],
+                message_id=f"<m{i}@s.example>",
+                envelope_id="campaign",
+            )
+    everybody = [f"r{i}@mx.example" for i in range(1, 40_000)]
+    with database.reader() as connection:
+        reads = Ledger(connection)
+        assert len(reads.by_message_id("<m0@sender.example>", ["ann@mx.example"])) == 500
+        newest = reads.by_envelope_id("campaign", everybody)
+        assert [each.recipient for each in newest] == [f"r{i}@mx.example" for i in range(50, 150)]
+        assert reads.by_message_id("<m149@s.example>", everybody)[0].recipient == "r149@mx.example"
+
+
+def test_a_stated_recipient_is_found_by_an_index(tmp_path: Path) -> None:
+    """Not by looking at each recipient of a message: a newsletter has thousands."""
+    url = locate(None, tmp_path)
+    migrate(url)
+    with Database(url) as database, database.reader() as connection:
+        stated = ledger._BY_MESSAGE_ID[0].params(value="<m>", keys=["a@x.example"])
+        sql = stated.compile(connection.engine, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+    assert any("ix_delivery_message_id_recipient_key (message_id=? AND recipient_key=?)" in str(row) for row in plan)
 
 
 def test_registering_again_changes_nothing(database: Database) -> None:
@@ -166,6 +229,8 @@ def test_any_registration_is_found_as_it_was_made(database: Database, wanted: li
     made = register(database, *recipients, message_id="<any@sender.example>") if recipients else []
     assert [(each.recipient, each.token) for each in made] == recipients
     with database.reader() as connection:
-        ledger = Ledger(connection)
-        assert all(ledger.by_token(each.token) == each for each in made if each.token)
-        assert set(made) <= set(ledger.by_message_id("<any@sender.example>"))
+        reads = Ledger(connection)
+        assert all(reads.by_token(each.token) == each for each in made if each.token)
+        stated = [each.recipient.upper() for each in made if each.recipient.isascii()]
+        found = reads.by_message_id("<any@sender.example>", stated)
+        assert not stated or {each for each in made if each.recipient.isascii()} <= set(found)

@@ -67,13 +67,14 @@ def deliveries() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("message_id", KEY, nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("recipient_key", sa.Text(), nullable=False),
         sa.Column("token", sa.Text()),
         sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_delivery_message_id_message")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("token", name=op.f("uq_delivery_token")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"])
+    op.create_index("ix_delivery_message_id_recipient_key", "delivery", ["message_id", "recipient_key"])
     op.create_index(
         "uq_delivery_tokenless",
         "delivery",

@@ -14,7 +14,8 @@ from handlers.parse import parse
 from handlers.ports import ParserDied
 from handlers.report import Report
 
-_START_SECONDS = 30.0
+READ_OCTETS = 4 << 20  # of one mail: what a report says stands before what it brings back (RFC 6522 3)
+_JOIN_SECONDS = 1.0
 
 
 class BoundedParser:
@@ -36,52 +37,65 @@ class BoundedParser:
 
     def _parse(self, pipe: Connection, raw: bytes, reverse_path: str) -> Report:
         try:
-            pipe.send((raw, reverse_path))
-            if not pipe.poll(self._seconds):
-                self._end()
-                raise ParserDied(f"reading it took longer than {self._seconds:g} seconds")
+            pipe.send((raw[:READ_OCTETS], reverse_path))
             answer = pipe.recv()
         except (EOFError, ConnectionError):
-            self._end()
-            raise ParserDied("reading it brought the parser down") from None
+            why = self._end()
+            raise ParserDied(why) from None
         if isinstance(answer, Report):
             return answer
         raise ParserDied(answer)
 
+    def warm(self) -> None:
+        """Starts the process, so that the first mail needs not wait for it."""
+        with self._turn:
+            if self._pipe is None:
+                self._start()
+
     def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
         self._end()
 
     def _start(self) -> Connection:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._octets), name="parser", daemon=True)
-        process.start()
+        bounds = (theirs, self._seconds, self._octets)
+        self._process = self._context.Process(target=_serve, args=bounds, name="parser", daemon=True)
+        self._process.start()
         theirs.close()
-        if not ours.poll(_START_SECONDS) or ours.recv() != "ready":
-            process.kill()
-            raise OSError("the parser process does not start")
-        self._process, self._pipe = process, ours
+        self._pipe = ours
         return ours
 
-    def _end(self) -> None:
+    def _end(self) -> str:
+        """Ends the process; how it ended by itself."""
         if self._pipe is not None:
             self._pipe.close()
+        code = None
         if self._process is not None:
+            self._process.join(_JOIN_SECONDS)
+            code = self._process.exitcode
             self._process.kill()
-            self._process.join(5)
+            self._process.join()
         self._process = self._pipe = None
+        if code == -signal.SIGALRM:
+            return f"reading it took longer than {self._seconds:g} seconds"
+        return "reading it brought the parser down"
 
 
-def _serve(pipe: Connection, octets: int) -> None:
+def _serve(pipe: Connection, seconds: float, octets: int) -> None:
     """The process: mails in, reports out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides when we end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process wherever it is, deep in a library too
     resource.setrlimit(resource.RLIMIT_AS, (octets, octets))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pipe.send("ready")
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             raw, reverse_path = pipe.recv()
-            pipe.send(_report(raw, reverse_path))
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            answer = _report(raw, reverse_path)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            pipe.send(answer)
 
 
 def _report(raw: bytes, reverse_path: str) -> Report | str:

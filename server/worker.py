@@ -1,11 +1,17 @@
-"""The worker: journal -> pipeline -> one transaction a batch, with its position. What it stored leaves the journal."""
+"""The worker: journal -> pipeline -> one transaction a batch, with its position. What it stored leaves the journal.
+
+A fault of ours leaves the mail in the journal, and it is tried again; after TRIES it is stored as held, raw and
+whole, and shown. A database that is away stops the worker, and nothing else.
+"""
 
 import logging
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from dns.resolver import NoResolverConfiguration
 
@@ -30,8 +36,17 @@ log = logging.getLogger("bouncemx.worker")
 CONSUMER = "worker"
 TRIES = 3  # of one mail; then it is held
 _BATCH = 100
+_THREADS = 8  # that wait for DNS and the parser
 _IDLE_SECONDS = 0.02  # between two looks at the journal
 _LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Mails being read in the background, while the batch before is stored."""
+
+    readings: list[Future[Reading | Outcome]]
+    end: int  # the position behind it
 
 
 class Worker:
@@ -43,45 +58,66 @@ class Worker:
         with db.reader() as connection:
             position = positions.get(connection, CONSUMER) or 0
         self._reader = journal.Reader(settings.journal, position)
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="read")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
+        self._ahead: deque[_Batch] = deque()
 
     def step(self) -> int:
         """Stores the next batch; how many mails that were. Raises DatabaseUnusable, and then nothing is stored."""
-        start = self._reader.position
-        mails = self._reader.read(_BATCH)
-        if not mails:
+        while len(self._ahead) < 2 and (following := self._next()):
+            self._ahead.append(following)
+        if not self._ahead:
             return 0
-        try:
-            self._store(list(self._threads.map(self._read, mails)))  # DNS takes its time
-        except BaseException:
-            self._reader.position = start
-            raise
-        self._reader.remove_consumed(self._reader.position)
-        return len(mails)
+        batch = self._ahead[0]
+        self._store([reading.result() for reading in batch.readings], batch.end)
+        self._ahead.popleft()
+        self._reader.remove_consumed(batch.end)
+        return len(batch.readings)
 
     def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
         self._reader.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _store(self, readings: Sequence[Reading | Outcome]) -> None:
-        with self._db.writer() as connection:
-            ledger = Ledger(connection)
-            outcomes = [self._conclude(reading, ledger) for reading in readings]
-            store(connection, outcomes, CONSUMER, self._reader.position)
+    def _next(self) -> _Batch | None:
+        mails = self._reader.read(_BATCH)
+        if not mails:
+            return None
+        return _Batch([self._threads.submit(self._read, mail) for mail in mails], self._reader.position)
 
-    def _read(self, mail: Mail) -> Reading | Outcome:
-        return self._tried(mail, lambda: pipeline.read(mail, self._ports))
+    def _store(self, readings: Sequence[Reading | Outcome], end: int) -> None:
+        try:
+            self._transact(readings, end)
+        except DatabaseUnusable:
+            raise
+        except Exception:
+            log.exception("a batch could not be stored; storing its mails one by one")
+            ends = [reading.mail.position for reading in readings[1:]] + [end]
+            for reading, its_end in zip(readings, ends, strict=True):
+                self._store_alone(reading, its_end)
 
-    def _conclude(self, reading: Reading | Outcome, ledger: Ledger) -> Outcome:
-        return pipeline.conclude(reading, self._ports, ledger)
-
-    def _tried(self, mail: Mail, attempt: Callable[[], Reading | Outcome]) -> Reading | Outcome:
-        """A fault of ours: the mail stays in the journal and is tried again, and after TRIES it is held."""
+    def _store_alone(self, reading: Reading | Outcome, end: int) -> None:
+        """After TRIES it is held: one mail must not stop all that come after it."""
         for number in range(1, TRIES + 1):
             try:
-                return attempt()
+                return self._transact([reading], end)
+            except DatabaseUnusable:
+                raise
             except Exception:
-                log.exception("capture %d failed, try %d of %d", mail.position, number, TRIES)
+                log.exception("capture %d could not be stored, try %d of %d", reading.mail.position, number, TRIES)
+        why = f"storing it failed {TRIES} times; the log of the worker says why"
+        return self._transact([pipeline.held(reading.mail, why)], end)
+
+    def _transact(self, readings: Sequence[Reading | Outcome], end: int) -> None:
+        with self._db.writer() as connection:
+            ledger = Ledger(connection)
+            outcomes = [pipeline.conclude(reading, self._ports, ledger) for reading in readings]
+            store(connection, outcomes, CONSUMER, end)
+
+    def _read(self, mail: Mail) -> Reading | Outcome:
+        for number in range(1, TRIES + 1):
+            try:
+                return pipeline.read(mail, self._ports)
+            except Exception:
+                log.exception("capture %d could not be read, try %d of %d", mail.position, number, TRIES)
         return pipeline.held(mail, f"reading it failed {TRIES} times; the log of the worker says why")
 
 
@@ -116,6 +152,7 @@ def compose(settings: Settings) -> Iterator[Worker]:
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
     parser = BoundedParser(settings.limits.parse_seconds, settings.limits.parse_octets)
+    parser.warm()
     ports = Ports(
         authenticate=authentication(settings),
         parser=parser,

@@ -1,6 +1,6 @@
 """Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
 
-from handlers.parse import addresses, dsn, headers, kind, suggestion, text_report, typed
+from handlers.parse import addresses, dialect, dsn, headers, kind, ses, suggestion, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
 from handlers.words import Action, Kind, NoticeForm
@@ -65,17 +65,20 @@ def kind_of_actions(found: list[RecipientStatus]) -> Kind:
 
 
 def _text(notice: Notice) -> Report:
+    told = ses.read(notice)
+    if told is not None:
+        return report(notice, told[0], "ses", recipients=tuple(told[1]))
     what = kind.of_text(notice)
     found = (text_report.embedded(notice) or text_report.recipients(notice, what)) if what in BOUNCES else []
-    return report(notice, what, "text", recipients=tuple(found))
+    return report(notice, what, dialect.recognise(notice) if found else "text", recipients=tuple(found))
 
 
-def report(notice: Notice, what: Kind, dialect: str, **fields: object) -> Report:
+def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
     """The fields that every mail has, and those its reader adds."""
     bounce = what in BOUNCES
     original = notice.original
     form = (
-        (NoticeForm.DSN if dialect == "rfc3464" else NoticeForm.TEXT if original else NoticeForm.SEPARATE)
+        (NoticeForm.DSN if reader == "rfc3464" else NoticeForm.TEXT if original else NoticeForm.SEPARATE)
         if bounce
         else None
     )
@@ -90,7 +93,7 @@ def report(notice: Notice, what: Kind, dialect: str, **fields: object) -> Report
         from_=notice.from_,
         message_id=headers.message_id(notice.fields.get("message-id", "")),
         date=notice.header("date")[:100] or None,
-        dialect=dialect,
+        dialect=reader,
         gateway=notice.signature.product if notice.signature else None,
         language=notice.language,
         text=notice.text[:TEXT_KEPT].strip(),

@@ -150,6 +150,8 @@ def address(value: str) -> str | None:
     elif "@" in kind:
         kind, bare = "", kind
     bare = bare.strip().removeprefix(";").strip()
+    if bare[:7].lower() == "rfc822;":  # the type said twice
+        bare = bare[7:].strip()
     if "<" in bare and ">" in bare:
         bare = bare[bare.rfind("<") + 1 : bare.rfind(">")]
     bare = printable(bare).strip(" <>").removeprefix("mailto:")

@@ -93,11 +93,11 @@ def _fields_behind(text: str, at: int) -> headers.Headers | None:
 
 
 def _run_of_fields(text: str) -> int | None:
-    """Where three different header fields stand within 600 characters, one of them Received or Message-ID."""
+    """Where a block begins that has three different header fields, one of them Received or the like."""
     seen: list[tuple[int, str]] = []
     for match in _FIELD.finditer(text):
         seen.append((match.start(), match[1].lower()))
-        window = [(at, name) for at, name in seen[-8:] if match.start() - at < 1500]
+        window = [(at, name) for at, name in seen[-12:] if "\n\n" not in text[at : match.start()]]
         names = {name for _, name in window}
         if len(names) >= 3 and names & {"received", "message-id", "return-path", "mime-version"}:
             return window[0][0]

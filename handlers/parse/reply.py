@@ -14,12 +14,12 @@ VAGUE = frozenset({"5.0.0", "4.0.0", "2.0.0"})
 
 def read(text: str) -> tuple[int | None, str | None]:
     """(reply code, enhanced status) as the reply text has them, each None where it is not there."""
-    pair = _STATUS_AFTER_CODE.search(text)
-    if pair and pair[1][0] == pair[2][0]:
-        return int(pair[1]), pair[2]
-    status = next((s for s in _STATUS.findall(text) if is_status(s)), None)
-    code = _CODE.search(text)
-    return (int(code[1]) if code else None), status
+    for code, status in _STATUS_AFTER_CODE.findall(text):
+        if code[0] == status[0]:  # "554 4.4.7 expired <421 4.4.2 timed out>": the second is the remote's
+            return int(code), status
+    first = next((s for s in _STATUS.findall(text) if is_status(s)), None)
+    found = _CODE.search(text)
+    return (int(found[1]) if found else None), first
 
 
 def is_status(value: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from handlers.parse import addresses, dsn, leads, reply
+from handlers.parse import addresses, dsn, leads, reply, sendmail
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus
 from handlers.words import Action, Kind
@@ -27,6 +27,9 @@ def said(notice: Notice) -> dict[str, str]:
         more = clean(text[start : max(start, stop)])
         key = lead.address.lower()
         words[key] = f"{words[key]} {more}".strip() if key in words else more
+    for key, session in sendmail.replies(text).items():
+        if key not in words or reply.read(words[key])[0] is None or session[:3] in words[key]:
+            words[key] = clean(session)
     return words
 
 
@@ -36,11 +39,12 @@ def clean(words: str) -> str:
 
 
 def recipients(notice: Notice, kind: Kind) -> list[RecipientStatus]:
-    """What the text says of each recipient; X-Failed-Recipients (Exim, Gmail) knows them best."""
+    """What the text says of each recipient; else X-Failed-Recipients (Exim, Gmail)."""
     words = said(notice)
-    named = {lead.address.lower(): lead.address for lead in leads.find(notice)}
-    failed = addresses.unique(notice.header("x-failed-recipients")) if kind is not Kind.SUCCESS else ()
-    if failed:
+    found = leads.find(notice)
+    named = {lead.address.lower(): lead.address for lead in found}
+    failed = addresses.unique(notice.header("x-failed-recipients"), dsn.RECIPIENTS)
+    if failed and not (found and found[0].rank == 3):
         named = {a.lower(): a for a in failed}
     if not named:
         named = _of_original(notice)
@@ -79,20 +83,23 @@ def complete(notice: Notice, found: list[RecipientStatus]) -> list[RecipientStat
     if all(one.diagnostic_code and (one.smtp_code or one.diagnostic_type != "smtp") for one in found):
         return found
     words = said(notice)
-    return [_completed(one, words, len(found) == 1) for one in found]
+    return [_completed(one, words, notice.text[:WORDS] if len(found) == 1 else "") for one in found]
 
 
-def _completed(one: RecipientStatus, words: dict[str, str], single: bool) -> RecipientStatus:
+def _completed(one: RecipientStatus, words: dict[str, str], whole: str) -> RecipientStatus:
+    """`whole` is the text if there is no other recipient."""
     if one.diagnostic_code and (one.smtp_code or one.diagnostic_type != "smtp"):
         return one
     keys = [(a or "").lower() for a in (one.final_recipient, one.original_recipient)]
     text = next((words[key] for key in keys if words.get(key)), "")
-    if not text and single and len(words) == 1:
+    if not text and whole and len(words) == 1:
         text = next(iter(words.values()))
+    expanded = _EXPANDED.search(text) or _EXPANDED.search(whole)
+    if "@" not in one.final_recipient and expanded:  # a file or a program, which Exim names instead of the mailbox
+        one = replace(one, final_recipient=expanded[1] or expanded[2])
     if not text:
         return one
     code, status = reply.read(text)
-    expanded = _EXPANDED.search(text)
     return replace(
         one,
         original_recipient=one.original_recipient or ((expanded[1] or expanded[2]) if expanded else None),

@@ -71,7 +71,7 @@ def _with_parameters(local_part: str, domain: str, rest: str) -> Path | None:
     if rest[0] != " ":
         return None
     parameters: dict[str, str | None] = {}
-    for word in rest.split():
+    for word in filter(None, rest.split(" ")):  # no other white space parts them (RFC 5321 4.1.2)
         match = _PARAMETER.fullmatch(word)
         if not match:
             return None

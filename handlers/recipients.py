@@ -44,7 +44,7 @@ class Recipients:
             verified = self.tokens.verify(path.local_part)
             if verified.accepted:
                 return Recipient.TOKEN
-            if verified.state is not State.MALFORMED:
+            if verified.state not in (State.MALFORMED, State.EXPIRED):  # what we once signed nobody guessed
                 return Recipient.GUESS
         address = f"{local_part}@{domain}"
         if any(pattern.fullmatch(address) for pattern in self.watched):

@@ -17,7 +17,7 @@ from server.session import Session, Transaction
 if TYPE_CHECKING:
     from server.session import Verb
 
-_BODIES = {None, "7BIT", "8BITMIME"}  # RFC 6152
+_BODIES = {"7BIT", "8BITMIME"}  # RFC 6152
 
 
 def helo(session: Session, argument: str) -> Reply | bytes:
@@ -145,10 +145,10 @@ def _refuse_parameters(session: Session, parameters: dict[str, str | None]) -> R
     if parameters and (not session.extended or parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}):
         return replies.BAD_PARAMETER
     size = parameters.get("SIZE", "0") or ""
-    body = parameters.get("BODY")
+    body = parameters.get("BODY", "7BIT") or ""
     if (
         not (size.isascii() and size.isdigit() and len(size) <= 20)
-        or (body and body.upper()) not in _BODIES
+        or body.upper() not in _BODIES
         or parameters.get("SMTPUTF8") is not None
     ):
         return replies.SYNTAX

@@ -1,0 +1,18 @@
+"""For all tests: which event loop a test runs in, and the fixtures that several folders share."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+pytest_plugins = ["tests.intake_fixture"]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The intake is tested in the loop that it is served in; everything else in asyncio's own."""
+    if "dialogues" in item.path.parts or item.path.name.startswith("test_intake_"):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}

@@ -14,6 +14,8 @@ from server.settings import Settings
 log = logging.getLogger("bouncemx.supervisor")
 
 TO_MEND = 2  # the exit code of a task that a person must help
+# glibc raises its threshold with the first large mail, and keeps the memory of all that follow (mallopt(3))
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "2"}
 _LONGEST_PAUSE = 10.0
 _STEADY_SECONDS = 30.0
 _GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
@@ -31,7 +33,7 @@ class Task:
     starts_at: float = field(default=0.0)
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, env={**os.environ, **MALLOC})
         self.started = now
 
     def watch(self, now: float) -> int | None:

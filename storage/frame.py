@@ -39,8 +39,7 @@ class Frame:
 
 def encode(position: int, envelope: bytes, raw: bytes) -> bytes:
     """The header that stands before envelope and mail at this position."""
-    checksum = crc32(raw, crc32(envelope, crc32(_POSITION.pack(position))))
-    return HEADER.pack(MAGIC, len(envelope), len(raw), checksum)
+    return HEADER.pack(MAGIC, len(envelope), len(raw), _checksum(position, envelope, raw))
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -74,11 +73,12 @@ def read(fd: int, offset: int, position: int) -> Frame | None:
     magic, envelope_octets, raw_octets, checksum = HEADER.unpack(header)
     if magic != MAGIC or envelope_octets > MAX_ENVELOPE_OCTETS or raw_octets > MAX_MAIL_OCTETS:
         return None
-    body = os.pread(fd, envelope_octets + raw_octets, offset + HEADER.size)
-    if len(body) < envelope_octets + raw_octets or crc32(body, crc32(_POSITION.pack(position))) != checksum:
+    envelope = os.pread(fd, envelope_octets, offset + HEADER.size)
+    raw = os.pread(fd, raw_octets, offset + HEADER.size + envelope_octets)
+    if len(raw) < raw_octets or _checksum(position, envelope, raw) != checksum:
         return None
-    mail = Mail(position, decode_envelope(body[:envelope_octets]), body[envelope_octets:])
-    return Frame(position, position + HEADER.size + len(body), mail)
+    mail = Mail(position, decode_envelope(envelope), raw)
+    return Frame(position, position + HEADER.size + envelope_octets + raw_octets, mail)
 
 
 def search(fd: int, offset: int, position: int) -> Frame | None:
@@ -88,6 +88,10 @@ def search(fd: int, offset: int, position: int) -> Frame | None:
         if frame:
             return frame
     return None
+
+
+def _checksum(position: int, envelope: bytes, raw: bytes) -> int:
+    return crc32(raw, crc32(envelope, crc32(_POSITION.pack(position))))
 
 
 def _occurrences(fd: int, offset: int) -> Iterator[int]:

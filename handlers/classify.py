@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from handlers.bounce import Verdict
 from handlers.guess import Guesser
-from handlers.phrases import fold, unspaced, words_of
+from handlers.phrases import MAX_TEXT, fold, words_of
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
 from handlers.ruleset import Example, Provider, Rule, Ruleset
@@ -28,6 +28,27 @@ _PHASES = {
     "end of data": "end", "sending data block": "end", "data": "data", "rcpt to": "rcpt", "mail from": "mail",
     "ehlo": "helo", "helo": "helo", "initial connection": "connect",
 }  # fmt: skip
+
+
+# details of a status that nobody fills in by default
+CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
+# An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim)
+_WRAPPERS = re.compile(
+    r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
+    r"|Remote server returned .{0,80}?->"
+    r"|permanent failure for one or more recipients \([^():\s]{1,320}:(?=\d{3})"
+    r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
+    r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
+    re.IGNORECASE,
+)
+
+
+def unwrapped(reply: str) -> str:
+    """The reply inside of another server's words; "" where there is none."""
+    inner = ""
+    for found in _WRAPPERS.finditer(reply[:MAX_TEXT]):
+        inner = reply[found.end() : MAX_TEXT]
+    return inner.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +74,16 @@ class _Text:
 
     folded: str
     words: set[str]
-    unspaced: bool = False  # folded mid-word: spaces in it mean nothing
+    reply: bool  # what the remote said; otherwise the notice's own words
+    squeezed: str = ""  # without spaces, where it was folded mid-word
 
     @classmethod
-    def of(cls, text: str, without_spaces: bool = False) -> "_Text":
+    def of(cls, text: str, reply: bool, folded_mid_word: bool = False) -> "_Text":
         folded = fold(text)
-        return cls(folded, words_of(folded), without_spaces)
+        return cls(folded, words_of(folded), reply, folded.replace(" ", "") if folded_mid_word else "")
+
+    def squeezed_span(self, rule: Rule) -> str:
+        return next((piece for piece in rule.squeezed if self.squeezed and piece in self.squeezed), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +107,24 @@ class _Evidence:
         return "4" in classes if classes & {"4", "5"} else None
 
     def texts(self) -> Iterator[_Text]:
+        """What can be read, best first: the reply inside of a wrapper, the reply, the notice's own words."""
         reply = self.recipient.diagnostic_code or ""
+        inner = unwrapped(reply)
+        if inner:
+            yield _Text.of(inner, reply=True)
         if reply:
-            yield _Text.of(reply, (self.recipient.diagnostic_type or "").lower() == "x-notes")
+            x_notes = (self.recipient.diagnostic_type or "").lower() == "x-notes"
+            yield _Text.of(reply, reply=True, folded_mid_word=x_notes)
         notice = self._notice()
         if notice:
-            yield _Text.of(notice)
+            yield _Text.of(notice, reply=False)
 
     def _notice(self) -> str:
-        """The notice's words on this recipient: up to the next one, where it speaks of several."""
+        """The notice's words on this recipient: up to the next one, where it speaks of several.
+
+        A Status field that names the case is better than the words of a notice, which may be anything."""
+        if self.recipient.status_field and (self.status or "")[2:] in CLEAR:
+            return ""
         text, address = self.report.text, self.recipient.final_recipient
         others = [r.final_recipient for r in self.report.recipients if r.final_recipient != address]
         start = text.find(address) if address else -1
@@ -187,12 +221,11 @@ class Classifier:
 
     def _explain(self, report: Report, recipient: RecipientStatus) -> Explanation:
         evidence = _Evidence.of(report, recipient)
-        texts = [text.folded for text in evidence.texts()]
-        own = bool(recipient.diagnostic_code)
+        texts = list(evidence.texts())
         return Explanation(
             verdict=self._verdict(report, recipient),
-            reply=texts[0] if own else "",
-            notice=" ".join(texts[1:] if own else texts),
+            reply=next((text.folded for text in texts if text.reply), ""),
+            notice=next((text.folded for text in texts if not text.reply), ""),
             status=evidence.status,
             smtp_code=recipient.smtp_code,
             tried=tuple((rule.id, span) for rule, span in self._tries(evidence)),
@@ -205,7 +238,7 @@ class Classifier:
         """Every rule worth a try, in order, with the span that it matched, or ""."""
         rules, last = self._ruleset.rules, self._ruleset.first_fallback
         plain = self._without_words(evidence)
-        text = _Text("", set())
+        text = _Text("", set(), reply=True)
         for number, text in enumerate(evidence.texts()):
             places = self._with_words(text)
             for place in sorted({*places, *plain} if number == 0 else places):
@@ -215,8 +248,6 @@ class Classifier:
             yield rules[place], self._span(place, text, evidence)
 
     def _with_words(self, text: _Text) -> Iterable[int]:
-        if text.unspaced:
-            return range(self._ruleset.first_fallback)
         by_word, words = self._ruleset.by_word, text.words
         places = {
             place
@@ -224,6 +255,8 @@ class Classifier:
             for place, also in by_word[word]
             if not also or not also.isdisjoint(words)
         }
+        if text.squeezed:
+            places.update(self._ruleset.squeezed)
         return places if text.folded.isascii() else places.union(self._ruleset.unspaced)
 
     def _without_words(self, evidence: _Evidence) -> set[int]:
@@ -233,20 +266,18 @@ class Classifier:
     def _span(self, place: int, text: _Text, evidence: _Evidence) -> str:
         """What of the text, the status or the code the rule at `place` matches; "" if it does not."""
         rule = self._ruleset.rules[place]
-        if not _holds(rule, evidence):
+        if rule.weak and not text.reply or not _holds(rule, evidence):
             return ""
         if rule.provider and not evidence.is_from(self._ruleset.providers[rule.provider], text.words):
             return ""
         if not rule.patterns:
             return (evidence.status if rule.status else evidence.code) or ""
-        if text.unspaced:
-            found = re.search(unspaced(rule.regex), text.folded.replace(" ", ""))
+        if place in self._regex:
+            regex = self._regex[place]
         else:
-            regex = self._regex.get(place)
-            if regex is None:
-                regex = self._regex[place] = re.compile(rule.regex)
-            found = regex.search(text.folded)
-        return found[0] if found else ""
+            regex = self._regex[place] = re.compile(rule.regex)
+        found = regex.search(text.folded)
+        return found[0] if found else text.squeezed_span(rule)
 
 
 def _holds(rule: Rule, evidence: _Evidence) -> bool:

@@ -2,7 +2,8 @@
 
 Folded text is lower case, without accents, quotes and brackets, its words parted by one space. A pattern is a
 regular expression of a small subset that cannot be made slow: literals, `(a|b)`, `x?`, `[abc]`, `\\d`, `\\w`, `.`,
-and `{m,n}` after one of the last three (a dot alone is a dot); `... ` stands for a few words or none. There is no `*`, no `+` and no repeat inside a repeat, so what one
+and `{m,n}` after one of the last three (a dot alone is a dot); `... ` stands for a few words or none, and `^` in front binds it to
+the start. There is no `*`, no `+` and no repeat inside a repeat, so what one
 start costs is bounded, and patterns() finds out which words a text must contain before it is tried at all.
 """
 
@@ -30,7 +31,9 @@ _NO_WORD = bytes(i if chr(i).isalnum() else 32 for i in range(128)) + bytes(rang
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d", "ı": "i", "œ": "oe"})
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"}
 # "550-5.1.1" stands on every line of a reply (RFC 5321 4.2.1, RFC 2034 4): the codes are read elsewhere
-_is_code = re.compile(r"[245]\d\d|#?[245]\.\d{1,3}\.\d{1,3}").fullmatch
+_OCTAL = re.compile(r"\\[23][0-7]{2}")
+_is_status = re.compile(r"#?[245]\.\d{1,3}\.\d{1,3}").fullmatch
+_is_code = re.compile(r"[245]\d\d").fullmatch
 
 
 class BadPattern(ValueError):
@@ -48,12 +51,16 @@ def _fold_char(char: str) -> str:
 def fold(text: str) -> str:
     """The form that patterns are written against: at most MAX_TEXT characters of `text`."""
     text = text[:MAX_TEXT].lower()
+    if "\\" in text:
+        text = _OCTAL.sub(" ", text)  # Exim writes an octet above 127 as \344: a lost letter
     if text.isascii():
         text = text.encode().translate(_ASCII, _ASCII_GONE).decode()
     else:
         text = "".join([c if c < "\x80" else _fold_char(c) for c in text.translate(_TABLE)])
+    words = text.split()
+    code = words[0] if words and _is_code(words[0]) else None
     # an address says nothing of the reason, and its words would
-    words = [w for w in text.split() if "@" not in w and not (w[0] in "245#" and _is_code(w))]
+    words = [w for w in words if "@" not in w and w != code and not (w[0] in "245#" and _is_status(w))]
     return " ".join(words).replace(". ", " ").rstrip(".")
 
 
@@ -105,7 +112,7 @@ _Branch = list[_Node]
 
 def compile_pattern(source: str) -> Pattern:
     """Reads `source`. Raises BadPattern where it leaves the subset."""
-    reader = _Reader(source)
+    reader = _Reader(source.removeprefix("^"))
     branches = _alternatives(reader)
     if reader.peek():
         raise BadPattern(f"')' without '(' at {reader.at}")
@@ -116,7 +123,9 @@ def compile_pattern(source: str) -> Pattern:
     steps = max(_steps(branch) for branch in branches)
     if steps > MAX_STEPS:
         raise BadPattern(f"its repeats multiply to {steps} ways, more than {MAX_STEPS}; use fewer or smaller gaps")
-    return Pattern(source, _regex(branches), segments, spaced, steps)
+    anchored = source.startswith("^")
+    regex = rf"\A(?:{_regex(branches)})" if anchored else _regex(branches)
+    return Pattern(source, regex, segments, spaced, steps)
 
 
 def _alternatives(reader: _Reader) -> list[_Branch]:
@@ -299,7 +308,3 @@ def _fillers(group: _Node, count: str, low: int, high: int) -> _Node:
         raise BadPattern(f"{count}: a group repeats up to {{0,{MAX_FILLERS}}}, and each of its words ends with a space")
     return _Node(group.regex + count, ("", f"{GAP} "), high + 1)
 
-
-def unspaced(regex: str) -> str:
-    """`regex` of a Rule for text whose spaces mean nothing (Domino folds its diagnostics mid-word)."""
-    return regex.replace(r"(?<!\w)", "").replace(r"(?!\w)", "").replace(r"\ ", "").replace(" ", "")

@@ -17,11 +17,11 @@ from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
 from handlers.words import Reason
 
 # Labels of providers beat words, words beat the status, the status beats the reply code.
-TABLES = ("labels", "providers", "gateways", "servers", "phrases", "languages", "status", "codes")
+TABLES = ("labels", "providers", "gateways", "servers", "languages", "phrases", "status", "codes")
 FALLBACKS = ("status", "codes")  # asked after every text that the notice has
 PHASES = ("connect", "helo", "mail", "rcpt", "data", "end")
 FIELDS = {
-    "id", "reason", "match", "status", "code", "provider", "phase", "permanence", "names_address",
+    "id", "reason", "match", "squeezed", "status", "code", "provider", "phase", "permanence", "weak", "names_address",
     "example", "counter_example", "source", "note",
 }  # fmt: skip
 
@@ -70,11 +70,13 @@ class Rule:
     example: Example
     table: str = ""
     patterns: tuple[Pattern, ...] = ()  # one must match
+    squeezed: tuple[str, ...] = ()  # or one of these stands in an X-Notes diagnostic without its spaces
     status: tuple[str, ...] = ()  # "5.1.1", or "x.1.1" for both classes; ranges are written out
     codes: tuple[str, ...] = ()  # "550", "4xx"
     provider: str | None = None
     phases: tuple[str, ...] = ()
     permanent: bool | None = None  # None: as the status or the reply code says
+    weak: bool = False  # only about a reply: a notice's own words may say it of anything
     names_address: bool | None = None  # whether the reply prints an address
     counter_examples: tuple[Example, ...] = ()
     source: str = ""
@@ -107,6 +109,7 @@ class Ruleset:
     by_word: Mapping[str, tuple[tuple[int, frozenset[str]], ...]] = field(default_factory=dict)
     by_status: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # "1.1" -> rules without words
     by_code: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    squeezed: tuple[int, ...] = ()
     unspaced: tuple[int, ...] = ()  # patterns of scripts that part no words
     first_fallback: int = 0
 
@@ -219,11 +222,13 @@ def _make(file: str, entry: dict[str, Any]) -> Rule:
         example=_example(entry["example"]),
         table=file,
         patterns=tuple(compile_pattern(source) for source in _list(entry.get("match"))),
+        squeezed=tuple(_list(entry.get("squeezed"))),
         status=tuple(one for status in _list(entry.get("status")) for one in _spread(status)),
         codes=tuple(str(code) for code in _list(entry.get("code"))),
         provider=entry.get("provider"),
         phases=tuple(_list(entry.get("phase"))),
         permanent=None if permanence is None else permanence == "permanent",
+        weak=entry.get("weak", False),
         names_address=entry.get("names_address"),
         counter_examples=tuple(map(_example, _list(entry.get("counter_example")))),
         source=entry.get("source", ""),
@@ -280,6 +285,7 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
         by_word={word: tuple(entries) for word, entries in by_word.items()},
         by_status={status: tuple(places) for status, places in by_status.items()},
         by_code={code: tuple(places) for code, places in by_code.items()},
+        squeezed=tuple(n for n, rule in enumerate(rules) if rule.squeezed),
         unspaced=tuple(n for n, rule in enumerate(rules) if any(not p.whole_words for p in rule.patterns)),
         first_fallback=next((n for n, rule in enumerate(rules) if rule.table in fallback), len(rules)),
     )

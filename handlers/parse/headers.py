@@ -14,6 +14,7 @@ FIELDS = 2000  # a block of more is an attack, real ones have under 100
 FOLD = "\x1e"  # stands for the line break of a folded value
 
 _ENCODED = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]{0,1000})\?=")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _GAP = re.compile(r"\?=[ \t]+=\?")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,900}>")
 
@@ -25,7 +26,7 @@ def split_block(block: bytes) -> Headers:
 
     Lines without a colon are skipped; a space before the colon is allowed (RFC 5322 4.5.2 obs-optional).
     """
-    text = block[:BLOCK_BYTES].decode("latin-1").replace("\n ", FOLD + " ").replace("\n\t", FOLD + "\t")
+    text = block[:BLOCK_BYTES].decode("latin-1").replace("\n ", FOLD + " ").replace("\n\t", FOLD + " ")
     fields: Headers = {}
     for line in text.split("\n", FIELDS)[:FIELDS]:
         name, colon, value = line.partition(":")
@@ -41,10 +42,14 @@ def unfold(value: str) -> str:
 
 def text(value: str) -> str:
     """What a field says: unfolded, RFC 2047 words and raw octets decoded, no control characters."""
-    if not value:
-        return ""
-    value = unfold(value)
-    if not value.isascii() or "\x1b" in value:
+    if FOLD in value:
+        value = value.replace(FOLD, "")
+    if value.isascii():
+        if value.isprintable() and "=?" not in value:
+            return value
+        if "\x1b" in value:
+            value = decode(value.encode())[0]
+    else:
         value = decode(value.encode("latin-1", "replace"))[0]
     if "=?" in value:
         value = _words(value)
@@ -52,10 +57,8 @@ def text(value: str) -> str:
 
 
 def printable(value: str) -> str:
-    """One line: control characters become spaces, NUL goes (PostgreSQL's text cannot hold it)."""
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() or c in "\u200b\u00ad\u3000\u00a0" else " " for c in value).strip()
+    """One line: control characters become spaces (PostgreSQL's text cannot hold NUL, nobody can hold half a pair)."""
+    return value if value.isprintable() else _CONTROL.sub(" ", value).strip()
 
 
 def _words(value: str) -> str:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 _LETTERS = re.compile(r"[^\W\d_]+")
-LOOK_AT = 1500  # characters
+LOOK_AT = 800  # characters
 _SCRIPTS = (
     (re.compile("[\u3040-\u30ff]"), "ja"),
     (re.compile("[\uac00-\ud7a3]"), "ko"),

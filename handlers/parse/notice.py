@@ -91,6 +91,8 @@ class Notice:
 
     @cached_property
     def _cut(self) -> tuple[str, Original | None]:
+        if self.returned is not None:
+            return self.whole_text, None
         return original.cut(self.whole_text)
 
     @cached_property

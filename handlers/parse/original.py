@@ -1,6 +1,8 @@
 """What a notice carries of the message that bounced: as a part, or copied into its text."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 from handlers.parse import headers
 from handlers.parse.mime import Mail, Part, cut_headers
@@ -10,26 +12,27 @@ RFC822 = ("message/rfc822", "message/global", "message/partial")
 HEADERS = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822-header")
 KEPT = 64
 COPY_BYTES = 1024 * 1024
+MARKER_LINE = 100  # characters; a longer line is a sentence
 
-# Lines behind which a copy of the message stands, as qmail, Exim, Postfix, MMDF, smail, Gmail and others write them.
+# Lines above a copy of the message, as qmail, Exim, Postfix, MMDF, smail, Gmail and others write them.
 _MARKER = re.compile(
-    r"^[ \t>]{0,4}(?:"
-    r"[-=*_+. ]{2,78}[ \t]*(?:(?:below|this is|the|a|start of|begin|your|enclosed|undelivered|returned|unsent|copy)\b[^\n]{0,80})?"
-    r"(?:copy of|original|returned|unsent|undelivered|attached|enclosed|bounced|rejected)[^\n]{0,20}(?:message|mail|e-mail|headers?|text|content)[^\n]{0,60}"
-    r"|-{2,}[^\n]{0,10}(?:below this line|original message|message header|returned message|headers? follow|unsent message)[^\n]{0,60}"
-    r"|(?:the )?(?:original|returned|undelivered) message(?: headers?| text)?(?: follows| is below| below)?[ :.-]{1,40}"
-    r"|(?:original|message) headers?[ ]?:?"
-    r"|(?:your )?(?:original )?(?:message|mail) (?:headers? )?(?:follows|is (?:included|attached|enclosed|as follows|reproduced))[^\n]{0,40}"
-    r"|(?:here is|below is|this is|following is) (?:a copy of )?(?:the|your) (?:\w+ ){0,3}(?:message|mail|header)[^\n]{0,60}"
-    r"|(?:first|the first|here are the first) [^\n]{0,20}lines of[^\n]{0,60}"
-    r")[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:copy of|original|returned|unsent|undelivered|attached|enclosed|bounced|rejected|below this line"
+    r"|first|beginning of the)\b[^\n]{0,60}\b(?:message|mail|e-mail|headers?|text|content|lines)\b"
+    r"|\b(?:message|mail|headers?)\b[^\n]{0,20}\b(?:follows?|is below|included here|attached|headers?)\b"
+    r"|\b(?:original|oorspronkelijk|ursprungliche|urspr\u00fcngliche|mensaje original|message d'origine|messaggio originale|mensagem original)"
+    r"|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8|\u539f\u59cb|\u90ae\u4ef6\u539f\u6587|\uc6d0\ubcf8",
+    re.IGNORECASE,
 )
-# A copy without a marker line shows by three fields on three lines.
+_RULE = re.compile(r"[-=*_+.]{3,}")
+# Fields of a copied header.
 _FIELD = re.compile(
-    r"^[ \t>|]{0,6}(return-path|received|message-id|mime-version|date|from|to|subject|x-mailer|dkim-signature|content-type|delivered-to|sender|reply-to)[ ]?:",
+    r"^[ \t>|]{0,6}(return-path|received|message-id|mime-version|date|from|to|subject|x-mailer|dkim-signature"
+    r"|content-type|delivered-to|sender|reply-to|x-[a-z-]{2,40}|arc-seal)[ ]?:",
     re.IGNORECASE | re.MULTILINE,
 )
+_STRONG = frozenset({"received", "message-id", "return-path", "mime-version", "dkim-signature", "arc-seal"})
+_KNOWN = frozenset({"from", "to", "subject", "date", "message-id", "received", "return-path"})
+_FIELDS_SEEN = 400
 
 
 def of_part(part: Part, where: str) -> Original:
@@ -39,14 +42,14 @@ def of_part(part: Part, where: str) -> Original:
 
 
 def of_headers(fields: headers.Headers, where: str) -> Original:
-    kept = dict(list(fields.items())[:KEPT])
+    text = headers.text
     return Original(
         where=where,
         message_id=headers.message_id(fields.get("message-id", "")),
         subject=_text(fields, "subject"),
         from_=_text(fields, "from"),
         to=_text(fields, "to"),
-        headers={headers.printable(name)[:100]: headers.text(value)[:2000] for name, value in kept.items()},
+        headers={name[:100]: text(value[:2000]) for name, value in islice(fields.items(), KEPT) if name.isprintable()},
     )
 
 
@@ -64,43 +67,65 @@ def find_part(mail: Mail) -> Original | None:
 
 
 def cut(text: str) -> tuple[str, Original | None]:
-    """The notice's own words, and the copy behind a marker line or from where header fields begin."""
-    if ":" not in text:
-        return text, None
-    for marker in _MARKER.finditer(text):
-        fields = _fields_behind(text, marker.end())
-        if fields:
-            return text[: marker.start()], of_headers(fields, "inline")
-    at = _run_of_fields(text)
-    if at is None:
-        return text, None
-    fields = _fields_behind(text, at)
-    return (text[:at], of_headers(fields, "inline")) if fields else (text, None)
+    """The notice's own words, and the message's header where it is copied into the text.
+
+    Three fields in a row are such a copy if one is of the sort that only mail software writes, or if a line above
+    says so.
+    """
+    for start, names in _runs(text):
+        above = _marker_above(text, start)
+        if len(names) < 3 or (above is None and not names & _STRONG):
+            continue
+        fields = _fields_at(text, start)
+        if len(fields.keys() & _KNOWN) >= 2:
+            return text[: start if above is None else above], of_headers(fields, "inline")
+    return text, None
 
 
-def _fields_behind(text: str, at: int) -> headers.Headers | None:
-    """A header block at `at`, quoted or indented or not; None if what stands there is none."""
-    block = text[at : at + headers.BLOCK_BYTES].lstrip("\r\n \t>|-=")
-    if not _FIELD.match(block) and not _FIELD.search(block[:300]):
-        return None
-    lead = re.search(r"\n([ \t>|]{1,6})(?=[A-Za-z-]{2,40}:)", "\n" + text[at : at + 2000])
-    if lead:
-        block = block.replace("\n" + lead[1], "\n")
-    head = block.partition("\n\n")[0]
-    fields = headers.split_block(head.encode("utf-8", "replace"))
-    known = fields.keys() & {"from", "to", "subject", "date", "message-id", "received", "return-path"}
-    return fields if len(known) >= 2 else None
+def _runs(text: str) -> Iterator[tuple[int, set[str]]]:
+    """(start, names) of neighbouring fields without an empty line between."""
+    start, end, names = -1, 0, set[str]()
+    for number, match in enumerate(_FIELD.finditer(text)):
+        if number > _FIELDS_SEEN:
+            return
+        if start >= 0 and "\n\n" in text[end : match.start() + 1]:
+            yield start, names
+            start = -1
+        if start < 0:
+            start, names = match.start(), set()
+        names.add(match[1].lower())
+        end = match.end()
+    if start >= 0:
+        yield start, names
 
 
-def _run_of_fields(text: str) -> int | None:
-    """Where a block begins that has three different header fields, one of them Received or the like."""
-    seen: list[tuple[int, str]] = []
-    for match in _FIELD.finditer(text):
-        seen.append((match.start(), match[1].lower()))
-        window = [(at, name) for at, name in seen[-12:] if "\n\n" not in text[at : match.start()]]
-        names = {name for _, name in window}
-        if len(names) >= 3 and names & {"received", "message-id", "return-path", "mime-version"}:
-            return window[0][0]
-        if len(seen) > 200:
-            return None
-    return None
+def _marker_above(text: str, start: int) -> int | None:
+    """Where the lines begin that announce a copy: up to four right above, the first must say so or be a rule."""
+    found, position = None, start
+    for _ in range(4):
+        above = text[max(0, position - 300) : position].rstrip()
+        if not above:
+            break
+        line_start = max(0, position - 300) + above.rfind("\n") + 1
+        line = text[line_start:position].strip()
+        ruled = _RULE.match(line)
+        if len(line) > MARKER_LINE or (found is not None and not ruled):
+            break
+        if _MARKER.search(line):
+            found = line_start
+        elif not ruled:
+            break
+        position = line_start
+    return found
+
+
+def _fields_at(text: str, at: int) -> headers.Headers:
+    """The header block that begins at `at`, quoted or indented or not."""
+    block = text[at : at + headers.BLOCK_BYTES]
+    lead = _LEAD.match(block)
+    if lead and lead[0]:
+        block = block[lead.end() :].replace("\n" + lead[0], "\n")
+    return headers.split_block(block.lstrip().partition("\n\n")[0].encode("utf-8", "replace"))
+
+
+_LEAD = re.compile(r"[ \t>|]{0,6}")

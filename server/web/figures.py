@@ -15,7 +15,7 @@ from storage.tables import bounce, capture
 COUNTED = 20_000  # rows at most that a table of shares counts: the newest
 LARGEST_BAR = 100_000
 _WORKER = "worker"  # the consumer whose position says what is stored
-_TOP = 8
+_TOP = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,15 @@ def _back() -> tuple[re.Pattern[str], re.Pattern[str]]:
     words = sorted({phrases.fold(w) for e in phrases.table("dates").values() for w in e["back"]}, key=len, reverse=True)
     each = "|".join(re.escape(word) for word in words)
     before = re.compile(rf"(?:^|[^\w])(?:{each})[\s,:(]{{0,3}}(?:[^\W\d_]{{1,12}}[\s,.]{{1,2}}){{0,3}}(?:the )?\Z")
-    behind = re.compile(rf"[^\n.!?\u3002]{{0,25}}(?:{'|'.join(re.escape(w) for w in words if not w.isascii() or w in _VERB_LAST)})")
+    behind = re.compile(
+        rf"[^\n.!?\u3002]{{0,25}}(?:{'|'.join(re.escape(w) for w in words if not w.isascii() or w in _VERB_LAST)})"
+    )
     return before, behind
 
 
-_VERB_LAST = frozenset({"donecegim", "itibaren", "wieder", "zuruck", "weer aanwezig", "tillbaka", "tilbake", "tilbage", "takaisin"})
+_VERB_LAST = frozenset(
+    {"donecegim", "itibaren", "wieder", "zuruck", "weer aanwezig", "tillbaka", "tilbake", "tilbage", "takaisin"}
+)
 
 
 def returns_on(text: str, sent: str, language: str | None) -> str | None:
@@ -118,10 +122,9 @@ def _numeric(text: str, language: str | None, sent: str) -> list[Day]:
         day = found["d1"] or found["d2"] or found["d3"] or found["d4"]
         month = found["m1"] or found["m2"] or found["m3"] or found["m4"]
         year = found["y1"] or found["y2"] or found["y4"]
-        if found["s4"] and not year and found["s4"] != "." :
-            if found["s4"] == "-":
-                continue
-        if found["s4"] == "/" and (american and int(day) <= 12 or int(month) > 12):
+        if found["s4"] == "-" and not year:
+            continue
+        if found["s4"] == "/" and ((american and int(day) <= 12) or int(month) > 12):
             day, month = month, day
         if 1 <= int(month) <= 12 and 1 <= int(day) <= 31:
             full = (int(year) + 2000 if int(year) < 100 else int(year)) if year else None

@@ -30,6 +30,10 @@ def recognise(notice: Notice) -> str:
     """Name of the dialect, "text" for none that is known."""
     text, subject, sender = notice.folded.text[:6000], notice.folded_subject.text, notice.from_.lower()
     for one in _dialects():
-        if any(w in text for w in one.text) or any(w in subject for w in one.subject) or any(w in sender for w in one.from_):
+        if (
+            any(w in text for w in one.text)
+            or any(w in subject for w in one.subject)
+            or any(w in sender for w in one.from_)
+        ):
             return one.name
     return "text"

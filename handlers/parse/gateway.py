@@ -18,36 +18,40 @@ class Signature(NamedTuple):
 
 
 @cache
-def _signatures() -> tuple[dict[str, list[Signature]], list[Signature]]:
-    """Exact names, and those with a "*"."""
-    exact: dict[str, list[Signature]] = {}
-    wild: list[Signature] = []
+def _signatures() -> dict[str, list[Signature]]:
+    """Rows under the first word of their field names behind "x-", as "mimecast"; under "" those that may have any."""
+    rows: dict[str, list[Signature]] = {}
     for product, row in phrases.table("gateways").items():
         for field in row["fields"]:
             head, star, tail = field.partition("*")
             kind = Kind(str(row["kind"])) if "kind" in row else None
             signature = Signature(product, (head, tail, bool(star)), str(row.get("value", "")), kind)
-            if star:
-                wild.append(signature)
-            else:
-                exact.setdefault(field, []).append(signature)
-    return exact, wild
+            rows.setdefault(_key(head), []).append(signature)
+    return rows
+
+
+def _key(name: str) -> str:
+    return name[:2] + name[2:].partition("-")[0]
 
 
 def recognise(fields: Headers) -> Signature | None:
     """The first product whose signature a header block carries; one that tells the kind before others."""
-    exact, wild = _signatures()
+    rows = _signatures()
     found: Signature | None = None
     for name in fields:
-        if not name.startswith(("x-", "rt-")):
+        if name[:2] not in {"x-", "rt"}:
             continue
-        candidates = exact.get(name, []) + [
-            s for s in wild if name.startswith(s.pattern[0]) and name.endswith(s.pattern[1])
-        ]
+        candidates: list[Signature] = [*rows.get(_key(name), []), *rows["x-"]]
         for signature in candidates:
-            if signature.value and signature.value not in unfold(fields[name]).lower():
+            if not _matches(signature, name, fields[name]):
                 continue
             if signature.kind:
                 return signature
             found = found or signature
     return found
+
+
+def _matches(signature: Signature, name: str, value: str) -> bool:
+    head, tail, star = signature.pattern
+    named = name.startswith(head) and name.endswith(tail) if star else name == head
+    return named and (not signature.value or signature.value in unfold(value).lower())

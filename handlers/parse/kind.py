@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from handlers.parse import gateway, phrases
+from handlers.parse import phrases
 from handlers.parse.notice import Notice
 from handlers.words import Kind
 
@@ -12,12 +12,14 @@ SHORT = 1500  # characters of a text that says one thing
 
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 _CODE = re.compile(
-    r"(?<![\w.:/@#=+-])[45][0-5]\d[ -]{1,3}(?:[#(\[]?[245]\.\d{1,3}\.\d{1,3}|[<A-Za-z\"'*(])|(?<![\d.])#?[45]\.\d\.\d{1,3}(?![\d.])"
+    r"(?<![\w.:/@#=+-])[45][0-5]\d[ -]{1,3}(?:[#(\[]?[245]\.\d{1,3}\.\d{1,3}|[<A-Za-z\"'*(])"
+    r"|(?<![\d.])#?[45]\.\d\.\d{1,3}(?![\d.])"
 )
 _PERMANENT = re.compile(r"(?<![\w.:/@#=+-])5[0-5]\d[ -]|(?<![\d.])5\.\d\.\d{1,3}(?![\d.])")
 _DAEMON = re.compile(
-    r"mailer.?daemon|post_?master|mail ?deliver|mail ?administrator|microsoft ?exchange|mail ?system|delivery ?sub ?system"
-    r"|system administrator|mail ?gateway|system ?attendant|mail ?router|mail ?server|mdaemon|internet mail|delivery ?system|double-?bounce"
+    r"mailer.?daemon|post_?master|mail ?deliver|mail ?administrator|microsoft ?exchange|mail ?system"
+    r"|delivery ?sub ?system|system administrator|mail ?gateway|system ?attendant|mail ?router|mail ?server"
+    r"|mdaemon|internet mail|delivery ?system|double-?bounce"
     r"|(?:^|[<\s\"])(?:bounces?|mailerdaemon|mail[-.]daemon|smtp|exchange|daemon|uucp|mmdf|undeliver\w*|listserv|ndr)\b",
     re.IGNORECASE,
 )

@@ -9,7 +9,10 @@ from handlers.parse.notice import Notice
 
 _BULLET = re.compile(r"[\s>*\u2022\u00b7\u2013<'\"(\[\u300c\u3010\u25cb\u25cf\u25a0=+-]*\Z")
 _CODE_BEFORE = re.compile(r"[\s>]*(?:<<<\s*)?[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?[\s<]*\Z")
-_ROLES = frozenset({"postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "hostmaster", "webmaster", "noreply", "no-reply", "help", "admin", "administrator", "info"})  # fmt: skip
+_ROLES = frozenset(
+    ("postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "help", "hostmaster", "webmaster")
+    + ("noreply", "no-reply", "admin", "administrator", "info")
+)
 CONTEXT = 160  # characters before an address that tell what it is
 
 
@@ -26,6 +29,16 @@ class Lead(NamedTuple):
 @cache
 def _words(section: str) -> frozenset[str]:
     return frozenset(phrases.fold(word) for word in phrases.table("labels")[section]["phrases"])
+
+
+@cache
+def _weak_endings() -> tuple[str, ...]:
+    return tuple(f" {word}" for word in _words("weak"))
+
+
+@cache
+def _somebody_else() -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(word) for word in sorted(_words("not"), key=len, reverse=True)))
 
 
 def find(notice: Notice) -> list[Lead]:
@@ -73,12 +86,12 @@ def _rank(before: str, behind: str) -> int:
             return 3
         if word in _words("weak"):
             return 2
-    if any(word in label for word in _words("not")):
+    if _somebody_else().search(label):
         return 0
-    return 2 if any(label.endswith(" " + word) or label == word for word in _words("weak")) else 1
+    return 2 if f" {label}".endswith(_weak_endings()) else 1
 
 
 def _after_sender(text: str, line: int) -> bool:
     """The line before says that a sender or a contact follows."""
     above = phrases.fold(text[max(0, line - CONTEXT) : line].rstrip().rpartition("\n")[2]).rstrip(": ")
-    return any(above.endswith(word) for word in _words("not"))
+    return above.endswith(tuple(_words("not")))

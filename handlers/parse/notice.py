@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from handlers.parse import addresses, gateway, headers, html, language, original, phrases
+from handlers.parse import addresses, gateway, headers, language, markup, original, phrases
 from handlers.parse.mime import Mail, Part
 from handlers.report import Original
 
@@ -77,7 +77,7 @@ class Notice:
             if guessed and "charset_guessed" not in self.faults:
                 self.faults.append("charset_guessed")
             if part.type == "text/html" or (part.type == "text/plain" and text[:200].lstrip()[:6].lower() == "<html>"):
-                text = html.to_text(text)
+                text = markup.to_text(text)
             out.append(text)
             size += len(text)
             if size > TEXT_CHARACTERS:

@@ -19,7 +19,7 @@ _MARKER = re.compile(
     r"(?:copy of|original|returned|unsent|undelivered|attached|enclosed|bounced|rejected|below this line"
     r"|first|beginning of the)\b[^\n]{0,60}\b(?:message|mail|e-mail|headers?|text|content|lines)\b"
     r"|\b(?:message|mail|headers?)\b[^\n]{0,20}\b(?:follows?|is below|included here|attached|headers?)\b"
-    r"|\b(?:original|oorspronkelijk|ursprungliche|urspr\u00fcngliche|mensaje original|message d'origine|messaggio originale|mensagem original)"
+    r"|\b(?:original|oorspronkelijk|urspr\u00fcngliche|mensaje original|message d'origine|messaggio originale)"
     r"|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8|\u539f\u59cb|\u90ae\u4ef6\u539f\u6587|\uc6d0\ubcf8",
     re.IGNORECASE,
 )
@@ -49,12 +49,16 @@ def of_headers(fields: headers.Headers, where: str) -> Original:
         subject=_text(fields, "subject"),
         from_=_text(fields, "from"),
         to=_text(fields, "to"),
-        headers={name[:100]: text(value[:2000]) for name, value in islice(fields.items(), KEPT) if name.isprintable()},
+        headers={
+            name[:100]: value if value.isprintable() and value.isascii() and "=?" not in value else text(value[:2000])
+            for name, value in islice(fields.items(), KEPT)
+            if name.isprintable()
+        },
     )
 
 
 def _text(fields: headers.Headers, name: str) -> str | None:
-    return headers.text(fields.get(name, ""))[:2000] or None
+    return headers.text(fields.get(name, "")[:4000])[:2000] or None
 
 
 def find_part(mail: Mail) -> Original | None:

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 GAP = 80  # characters that "*" may stand for
 _WORD = re.compile(r"\w+")
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u0131": "i", "ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "\u2013": "-"})  # fmt: skip
+_QUOTES = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"}
+    | {"\u0131": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ß": "ss", "æ": "ae", "Æ": "ae"}
+)
 
 
 class Phrase(NamedTuple):
@@ -36,7 +39,7 @@ class Folded:
 
 
 class Group:
-    """One table: phrases under the longest of their whole words, those without one tried on every text of their script."""
+    """One table: phrases under the longest of their whole words; those without one are tried on every text."""
 
     def __init__(self, name: str, section: str = "") -> None:
         self.keyed: dict[str, list[Phrase]] = {}

@@ -35,7 +35,7 @@ def status_of_field(value: str) -> str | None:
 
 
 def decide(field: str | None, literal: str | None) -> str | None:
-    """The remote's own code where the text has one, else the field: MTAs often fill the field with a vague or wrong one."""
+    """The remote's own code where the text has one, else the field, which many MTAs fill vaguely or wrongly."""
     if literal is None or (literal in VAGUE and field is not None):
         return field
     return literal
@@ -45,7 +45,7 @@ _FIRST = re.compile(r"[\"'(]?([2345]\d\d)[ -](?:#?([245]\.\d{1,3}\.\d{1,3})[ -]?
 
 
 def one_line(text: str) -> str:
-    """A reply of several lines repeats its code on each (RFC 5321 4.2.1); MTAs fold them into one: said once is enough."""
+    """A reply of several lines repeats its code on each (RFC 5321 4.2.1); MTAs fold them into one."""
     first = _FIRST.match(text)
     if first is None:
         return text

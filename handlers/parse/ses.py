@@ -1,6 +1,7 @@
-"""Amazon SES notices that come by mail through SNS: one JSON object in the text (SES developer guide, notification contents)."""
+"""Amazon SES notices that come by mail through SNS: one JSON object (SES developer guide, "Notification contents")."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from handlers.parse import dsn, reply
@@ -8,6 +9,7 @@ from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus
 from handlers.words import Action, Kind
 
+_NAME = re.compile(r'"(?:notification|event)Type"')
 _KINDS = {"bounce": Kind.FAILURE, "complaint": Kind.COMPLAINT, "delivery": Kind.SUCCESS, "deliverydelay": Kind.DELAY}
 _LISTS = {
     Kind.FAILURE: ("bounce", "bouncedRecipients"),
@@ -20,7 +22,7 @@ _ACTIONS = {Kind.FAILURE: Action.FAILED, Kind.SUCCESS: Action.DELIVERED, Kind.DE
 def read(notice: Notice) -> tuple[Kind, list[RecipientStatus]] | None:
     """Kind and recipients; None if the text is no such object."""
     text = notice.whole_text.lstrip()
-    if not text.startswith("{") or "otificationType" not in text[:200] and '"eventType"' not in text[:200]:
+    if not text.startswith("{") or not _NAME.search(text[:200]):
         return None
     try:
         data, _ = json.JSONDecoder(strict=False).raw_decode(text)

@@ -12,7 +12,9 @@ from handlers.words import Action, Kind
 
 MDN = ("message/disposition-notification", "message/global-disposition-notification")
 _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "auth-report", "dmarc"})  # RFC 6591, RFC 6430
-_DMARC_FILE = re.compile(r"[^\s!]{1,255}![^\s!]{1,255}!\d{6,12}!\d{6,12}(?:![^\s.]{1,60})?\.(?:xml|zip|json)", re.IGNORECASE)
+_DMARC_FILE = re.compile(
+    r"[^\s!]{1,255}![^\s!]{1,255}!\d{6,12}!\d{6,12}(?:![^\s.]{1,60})?\.(?:xml|zip|json)", re.IGNORECASE
+)
 _FIELDS_BYTES = 64 * 1024
 
 

@@ -18,15 +18,19 @@ from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
-# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim
+# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim, ">>> DATA" before "<<< 550" of
+# sendmail and Courier; Cisco ESA says "Unknown address error" of RCPT and "Other mail system problem" of the rest
 _PHASE = re.compile(
-    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|while talking .{0,80}?>>> )"
-    r"(end of data|initial connection|rcpt to|mail from|data|ehlo|helo|sending data block)",
+    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |>>> ?)"
+    r"(?P<command>end of data|initial connection|rcpt to|mail from|data|ehlo|helo|sending data block)"
+    r"(?!.{0,1000}?>>> ?(?:data|rcpt))"
+    r"|(?P<ironport>unknown address error|other mail system problem) \d{3}",
     re.IGNORECASE | re.DOTALL,
 )
 _PHASES = {
     "end of data": "end", "sending data block": "end", "data": "data", "rcpt to": "rcpt", "mail from": "mail",
     "ehlo": "helo", "helo": "helo", "initial connection": "connect",
+    "unknown address error": "rcpt", "other mail system problem": "end",
 }  # fmt: skip
 
 
@@ -43,12 +47,14 @@ _WRAPPERS = re.compile(
 )
 
 
-def unwrapped(reply: str) -> str:
-    """The reply inside of another server's words; "" where there is none."""
-    inner = ""
-    for found in _WRAPPERS.finditer(reply[:MAX_TEXT]):
-        inner = reply[found.end() : MAX_TEXT]
-    return inner.strip()
+def unwrapped(reply: str) -> list[str]:
+    """The reply inside of other servers' words first, then with what stood before it; or just the reply."""
+    reply = reply[:MAX_TEXT]
+    wrappers = list(_WRAPPERS.finditer(reply))
+    if not wrappers or not reply[wrappers[-1].end() :].strip():
+        return [reply]
+    before, inner = reply[: wrappers[0].start()], reply[wrappers[-1].end() :]
+    return [inner, before + inner] if before else [inner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,9 @@ class _Text:
         return next((piece for piece in rule.squeezed if self.squeezed and piece in self.squeezed), "")
 
 
+_NO_TEXT = _Text("", set(), reply=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     """What is known of one recipient."""
@@ -107,23 +116,20 @@ class _Evidence:
         return "4" in classes if classes & {"4", "5"} else None
 
     def texts(self) -> Iterator[_Text]:
-        """What can be read, best first: the reply inside of a wrapper, the reply, the notice's own words."""
-        reply = self.recipient.diagnostic_code or ""
-        inner = unwrapped(reply)
-        if inner:
-            yield _Text.of(inner, reply=True)
-        if reply:
-            x_notes = (self.recipient.diagnostic_type or "").lower() == "x-notes"
-            yield _Text.of(reply, reply=True, folded_mid_word=x_notes)
+        """What can be read: the reply, without another server's words around it; then the notice's own words."""
+        reply, kind = self.recipient.diagnostic_code or "", (self.recipient.diagnostic_type or "").lower()
+        if kind == "x-unix" and reply.isdigit():  # Postfix and sendmail: how the program ended
+            reply = f"exit status {reply}"
+        if reply and (kind or self.code or not self._has_clear_field()):
+            for text in unwrapped(reply):
+                yield _Text.of(text, reply=True, folded_mid_word=kind == "x-notes")
         notice = self._notice()
         if notice:
             yield _Text.of(notice, reply=False)
 
     def _notice(self) -> str:
-        """The notice's words on this recipient: up to the next one, where it speaks of several.
-
-        A Status field that names the case is better than the words of a notice, which may be anything."""
-        if self.recipient.status_field and (self.status or "")[2:] in CLEAR:
+        """The notice's words on this recipient: up to the next one, where it speaks of several."""
+        if self._has_clear_field():
             return ""
         text, address = self.report.text, self.recipient.final_recipient
         others = [r.final_recipient for r in self.report.recipients if r.final_recipient != address]
@@ -133,15 +139,19 @@ class _Evidence:
         ends = [end for end in (text.find(other, start) for other in others if other) if end > 0]
         return text[start : min(ends, default=len(text))]
 
+    def _has_clear_field(self) -> bool:
+        """A Status field that names the case is better than a notice's own words, which may be anything."""
+        return self.recipient.status_field is not None and (self.status or "")[2:] in CLEAR
+
     def phase(self) -> str | None:
         for text in (self.recipient.diagnostic_code or "", self.report.text):
             found = _PHASE.search(text)
             if found:
-                return _PHASES[found[1].lower()]
+                return _PHASES[(found["command"] or found["ironport"]).lower()]
         return None
 
     def is_from(self, provider: Provider, words: set[str]) -> bool:
-        host = (self.recipient.remote_mta or self.report.reporting_mta or "").lower().rstrip(".")
+        host = (self.recipient.remote_mta or self.report.reporting_mta or "").lower().partition(" ")[0].rstrip(".")
         return any(host == name or host.endswith("." + name) for name in provider.hosts) or any(
             mark in words for mark in provider.marks
         )
@@ -236,18 +246,22 @@ class Classifier:
 
     def _tries(self, evidence: _Evidence) -> Iterator[tuple[Rule, str]]:
         """Every rule worth a try, in order, with the span that it matched, or ""."""
-        rules, last = self._ruleset.rules, self._ruleset.first_fallback
+        last = self._ruleset.first_fallback
         plain = self._without_words(evidence)
-        text = _Text("", set(), reply=True)
-        for number, text in enumerate(evidence.texts()):
-            places = self._with_words(text)
-            for place in sorted({*places, *plain} if number == 0 else places):
-                if place < last:
-                    yield rules[place], self._span(place, text, evidence)
-        for place in sorted(place for place in plain if place >= last or not text.folded):
-            yield rules[place], self._span(place, text, evidence)
+        texts = []
+        for text in evidence.texts():
+            places = sorted(self._with_words(text) | plain)
+            texts.append((text, places))
+            yield from self._try((place for place in places if place < last), text, evidence)
+            plain = set()
+        for text, places in texts or [(_NO_TEXT, sorted(self._without_words(evidence)))]:
+            yield from self._try((place for place in places if place >= last), text, evidence)
 
-    def _with_words(self, text: _Text) -> Iterable[int]:
+    def _try(self, places: Iterable[int], text: _Text, evidence: _Evidence) -> Iterator[tuple[Rule, str]]:
+        for place in places:
+            yield self._ruleset.rules[place], self._span(place, text, evidence)
+
+    def _with_words(self, text: _Text) -> set[int]:
         by_word, words = self._ruleset.by_word, text.words
         places = {
             place

@@ -17,8 +17,8 @@ from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
 from handlers.words import Reason
 
 # Labels of providers beat words, words beat the status, the status beats the reply code.
-TABLES = ("labels", "providers", "gateways", "servers", "languages", "phrases", "status", "codes")
-FALLBACKS = ("status", "codes")  # asked after every text that the notice has
+TABLES = ("labels", "providers", "gateways", "servers", "languages", "phrases", "vague", "status", "codes")
+FALLBACKS = ("vague", "status", "codes")  # asked after every text that the notice has
 PHASES = ("connect", "helo", "mail", "rcpt", "data", "end")
 FIELDS = {
     "id", "reason", "match", "squeezed", "status", "code", "provider", "phase", "permanence", "weak", "names_address",

@@ -48,6 +48,13 @@ def _network(value: str) -> str:
         raise ValueError("give an address or a network such as 192.0.2.0/24") from None
 
 
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("give an IP address such as 192.0.2.53") from None
+
+
 def _pattern(value: str) -> str:
     if value.count("@") != 1:
         raise ValueError("give an address pattern such as postmaster@example.com or *@example.com")
@@ -56,6 +63,7 @@ def _pattern(value: str) -> str:
 
 Domain = Annotated[str, AfterValidator(_domain)]
 Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
@@ -66,7 +74,7 @@ class Limits(BaseModel):
 
     message_octets: int = Field(25 << 20, ge=65536, le=1 << 30, description="Largest message, as SIZE says it")
     in_flight_octets: int = Field(256 << 20, ge=1 << 20, description="Mail being received at once, all sessions")
-    recipients: int = Field(100, ge=1, description="Recipients of one message")
+    recipients: int = Field(100, ge=1, le=1000, description="Recipients of one message")
     connections: int = Field(1000, ge=1, description="Connections at once")
     connections_per_address: int = Field(50, ge=1, description="Connections at once from one address")
     connections_per_network: int = Field(200, ge=1, description="Connections at once from one /24 or /64")
@@ -105,7 +113,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM file with the chain; offers STARTTLS")
     tls_key: Path | None = Field(None, description="PEM file with the key")
     tls_required: bool = Field(False, description="Refuse mail without TLS")
-    dns_servers: tuple[str, ...] = Field((), description="Addresses of DNS servers; those of the host where not given")
+    dns_servers: tuple[Address, ...] = Field(
+        (), description="Addresses of DNS servers; those of the host where not given"
+    )
     dns_port: int = Field(53, ge=1, le=65535, description="Port of the DNS servers")
     authenticate: bool = Field(True, description="Check SPF, DKIM and DMARC of captures")
     rules: tuple[Path, ...] = Field((), description="Your own rule files, in front of ours")
@@ -124,7 +134,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         values = init_settings()
-        toml = TomlConfigSettingsSource(settings_cls, Path(values["data_dir"]) / FILE_NAME)
+        file = Path(values["data_dir"]) / FILE_NAME
+        toml = TomlConfigSettingsSource(settings_cls, file)
+        if "data_dir" in toml.toml_data:
+            raise UserError(f"data_dir stands in {file}, which is in it: say --data-dir or BOUNCEMX_DATA_DIR instead")
         return init_settings, env_settings, toml
 
     def tokens(self, ring: Callable[[], Keys]) -> Tokens:
@@ -144,39 +157,64 @@ class Settings(BaseSettings):
 def load(data_dir: Path) -> Settings:
     """The settings for this data folder. Raises UserError that names every wrong field, its value and the way out."""
     _refuse_unknown_environment()
+    file = data_dir / FILE_NAME
     try:
         settings = Settings(data_dir=data_dir)
     except ValidationError as error:
         raise UserError("\n".join(_explain(fault) for fault in error.errors())) from None
     except SettingsError as error:
-        raise UserError(
-            f"{error}: lists and tables in the environment are JSON, such as '[\"*@example.com\"]'"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{data_dir / FILE_NAME} is not TOML: {error}") from None
-    if bool(settings.tls_certificate) != bool(settings.tls_key):
-        raise UserError("tls_certificate and tls_key go together: give both or none")
-    if settings.token_late_days < settings.token_valid_days:
-        raise UserError("token_late_days counts from the same day as token_valid_days: it must not be smaller")
+        raise UserError(_explain_environment(error)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not TOML: {error}") from None
+    _check_pairs(settings)
     return settings
+
+
+def _check_pairs(settings: Settings) -> None:
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        given = f"tls_certificate = {settings.tls_certificate}, tls_key = {settings.tls_key}"
+        raise UserError(f"{given}: they go together, give both or none")
+    valid, late = settings.token_valid_days, settings.token_late_days
+    if late < valid:
+        raise UserError(
+            f"token_late_days = {late}: it counts from the same day as token_valid_days = {valid}, give at least that"
+        )
+
+
+# where pydantic's own words name no way out, or speak of Python
+_WAYS = {
+    "tuple_type": 'give a list such as ["..."]',
+    "model_type": "give a table: [limits] and below it one setting a line",
+    "path_type": "give a path",
+    "string_type": "give a text in quotes",
+    "string_pattern_mismatch": "give 1 to 31 characters of a-z, 0-9 and . _ -, a letter or digit first",
+    "bool_parsing": "give true or false",
+    "bool_type": "give true or false",
+}
 
 
 def _explain(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{name} is not a setting{_nearest(name.rpartition('.')[2])}"
-    return f"{name} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+    way = _WAYS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"{name} = {fault['input']!r}: {way.replace('Input', 'it', 1)}"
+
+
+def _explain_environment(error: SettingsError) -> str:
+    named = re.search(r'field "(\w+)"', str(error))
+    variable = f"BOUNCEMX_{named[1].upper()}" if named else ""
+    value = next((value for name, value in os.environ.items() if name.upper() == variable), None)
+    told = f"{variable} = {value!r}" if value is not None else str(error)
+    return f"{told}: lists and tables in the environment are JSON, such as '[\"*@example.com\"]'"
 
 
 def _refuse_unknown_environment() -> None:
     # pydantic-settings looks up the names it knows, so a misspelt variable would be passed over in silence
     for variable in os.environ:
-        name = variable.removeprefix("BOUNCEMX_").lower().partition("__")[0]
-        if (
-            variable.startswith("BOUNCEMX_")
-            and not variable.startswith("BOUNCEMX_TEST_")
-            and name not in Settings.model_fields
-        ):
+        name, inner, _ = variable.removeprefix("BOUNCEMX_").lower().partition("__")
+        known = name == "limits" if inner else name in Settings.model_fields
+        if variable.startswith("BOUNCEMX_") and not variable.startswith("BOUNCEMX_TEST_") and not known:
             raise UserError(f"{variable} in the environment is not a setting{_nearest(name)}")
 
 

@@ -23,8 +23,8 @@ from handlers.envelope import Envelope, Mail
 MAGIC = b"BMX1"
 HEADER = struct.Struct(">4sIII")
 _POSITION = struct.Struct(">Q")
-MAX_ENVELOPE_OCTETS = 1 << 20
-MAX_MAIL_OCTETS = 1 << 30
+MAX_ENVELOPE_OCTETS = 4 << 20  # 1000 recipients of 320 characters are 1.3 MB
+MAX_MAIL_OCTETS = (1 << 30) + (64 << 10)  # the largest that can be allowed, and our Received field
 _SEARCH_OCTETS = 1 << 20
 
 
@@ -38,7 +38,9 @@ class Frame:
 
 
 def encode(position: int, envelope: bytes, raw: bytes) -> bytes:
-    """The header that stands before envelope and mail at this position."""
+    """The header that stands before envelope and mail at this position. Raises ValueError for what read() refuses."""
+    if len(envelope) > MAX_ENVELOPE_OCTETS or len(raw) > MAX_MAIL_OCTETS:
+        raise ValueError(f"a frame of {len(envelope)} and {len(raw)} octets could not be read again")
     return HEADER.pack(MAGIC, len(envelope), len(raw), _checksum(position, envelope, raw))
 
 

@@ -14,6 +14,7 @@ import itertools
 import mmap
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ SEGMENT_OCTETS = 64 << 20
 # a second on average can't be behind its own positions, and they stay below 2**53, exact in JSON, until 2043.
 _EPOCH = 1_767_225_600
 _OCTETS_A_SECOND = 1 << 24
+_POSITIONS = 1 << 53  # there are no more
+_LATEST_CLOCK = 1 << 52  # a clock that is decades ahead must not use them up
 _NAME = re.compile(r"([0-9]{20})\.seg")
 
 
@@ -55,9 +58,11 @@ def segments(folder: Path) -> list[Segment]:
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
         match = _NAME.fullmatch(path.name)
-        if match:
+        if match and int(match[1]) < _POSITIONS:
             with contextlib.suppress(FileNotFoundError):  # the worker removes consumed segments meanwhile
-                found.append(Segment(path, int(match[1]), path.stat().st_size))
+                state = path.stat()
+                if stat.S_ISREG(state.st_mode):
+                    found.append(Segment(path, int(match[1]), state.st_size))
     return sorted(found, key=lambda segment: segment.start)
 
 
@@ -77,6 +82,7 @@ class Writer:
         self._broken = True  # until the first segment is open
         self.position = _first_free_position(folder)
         self._roll()
+        self._mark.set(self.position)
 
     def write(self, batch: Sequence[tuple[Envelope, bytes]]) -> list[int]:
         """The positions of the mails, all of them on disk. Raises OSError, and then none of them is captured."""
@@ -116,12 +122,14 @@ class Writer:
 
     def _roll(self) -> None:
         """A new segment at the present position."""
-        fd = os.open(
-            self._path(self.position),
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC,
-            0o640,
-        )
-        _sync_folder(self._folder)
+        path = self._path(self.position)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(fd)
+            path.unlink()  # or the next try could not create it
+            raise
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._start, self._octets, self._broken = fd, self.position, 0, False
@@ -193,18 +201,19 @@ class Reader:
             self._fd = -1
 
     def _open(self, present: list[Segment]) -> bool:
-        """Opens the segment in which the position is, or the first one behind it."""
-        before = [segment for segment in present if segment.start <= self.position]
-        behind = [segment for segment in present if segment.start > self.position]
-        wanted = before[-1] if before else behind[0] if behind else None
-        if wanted is None:
-            return False
-        if self._fd < 0 or self._start != wanted.start:
-            self.close()
-            self._fd = os.open(wanted.path, os.O_RDONLY | os.O_CLOEXEC)
-            self._start = wanted.start
-        self.position = max(self.position, wanted.start)
-        return True
+        """Opens the segment in which the position is, or the first one behind it. Drops from the list what is gone."""
+        while present:
+            before = [segment for segment in present if segment.start <= self.position]
+            wanted = before[-1] if before else present[0]
+            with contextlib.suppress(FileNotFoundError):  # another reader has removed it
+                if self._fd < 0 or self._start != wanted.start:
+                    self.close()
+                    self._fd = os.open(wanted.path, os.O_RDONLY | os.O_CLOEXEC)
+                    self._start = wanted.start
+                self.position = max(self.position, wanted.start)
+                return True
+            present.remove(wanted)
+        return False
 
     def _frame(self, end: int) -> Frame | None:
         """The next whole frame before `end`, past damage where there is some."""
@@ -230,11 +239,12 @@ def frames(folder: Path) -> Iterator[Frame]:
 
 
 def committed(folder: Path) -> int:
-    """Where the durable part of the newest segment ends; 0 where no writer ever ran."""
+    """Where the durable part of the newest segment ends; 0 where no writer ever ran, or the mark is damaged."""
     try:
-        return int.from_bytes((folder / "committed").read_bytes()[:8], "big")
+        mark = int.from_bytes((folder / "committed").read_bytes()[:8], "big")
     except FileNotFoundError:
         return 0
+    return mark if mark < _POSITIONS else 0
 
 
 def free_octets(folder: Path) -> int:
@@ -267,25 +277,30 @@ class _CommitMark:
 
 def _first_free_position(folder: Path) -> int:
     """Behind everything there, its torn tail cut, and not before the clock's mark."""
-    end = committed(folder)
+    mark = committed(folder)
     present = segments(folder)
-    for segment in present[-1:]:
-        end = max(end, segment.end, _cut_torn_tail(segment))
-    return max(end, int(time.time() - _EPOCH) * _OCTETS_A_SECOND, 1)
+    if present:
+        _cut_torn_tail(present[-1], mark)
+    # one more: an empty segment has its name already
+    behind = max((segment.end + 1 for segment in present), default=1)
+    clock = int(time.time() - _EPOCH) * _OCTETS_A_SECOND
+    return max(mark, behind, min(clock, _LATEST_CLOCK))
 
 
-def _cut_torn_tail(segment: Segment) -> int:
-    """Cuts off what was being written when the last writer ended: no client had an answer for it."""
+def _cut_torn_tail(segment: Segment, mark: int) -> None:
+    """Cuts off what was being written when the last writer ended: no client had an answer for it.
+
+    What is before the mark was answered: damage in there stays, for a person to look at.
+    """
     fd = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
     try:
         position = segment.start
         while found := frame.read(fd, position - segment.start, position):
             position = found.end
         damaged = frame.search(fd, position - segment.start, position)
-        if position < segment.end and not damaged:
+        if mark <= position < segment.end and not damaged:
             os.ftruncate(fd, position - segment.start)
         os.fdatasync(fd)
-        return segment.end
     finally:
         os.close(fd)
 

@@ -2,13 +2,24 @@
 
 import logging
 import os
+import sys
+from types import TracebackType
+
+log = logging.getLogger("bouncemx")
 
 
 class _OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        record.msg = _escaped(record.getMessage())
-        record.args = ()
-        return super().format(record)
+    """A line a record. A traceback follows indented, since an exception may say what stands in a mail."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = _escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: object) -> str:  # noqa: N802
+        return "\n".join("    " + _escaped(line) for line in super().formatException(ei).split("\n"))  # type: ignore[arg-type]
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return "\n".join("    " + _escaped(line) for line in stack_info.split("\n"))
 
 
 def set_up(level: int = logging.INFO) -> None:
@@ -18,6 +29,12 @@ def set_up(level: int = logging.INFO) -> None:
     handler.setFormatter(_OneLine(time + "%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    sys.excepthook = _tell
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The last words of a process that a fault of ours ends."""
+    log.critical("ended by a fault of ours", exc_info=(kind, error, trace))
 
 
 def _escaped(text: str) -> str:

@@ -1,16 +1,18 @@
 """Mails on disk: single files, folders of them, mbox (RFC 4155) and Maildir."""
 
-import mailbox
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from server.settings import UserError
 
-_MBOX_START = b"From "
+# RFC 4155 appendix A: an address and a time as of asctime(), some with a zone behind the time or the year
+_START = re.compile(rb"From .*\d:\d\d.* \d{4}\b.*")
+_QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def read(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """Each mail with the name of where it is. Raises UserError for a path that is not there."""
+    """Each mail with the name of where it is. Raises UserError for a path that is not there, OSError."""
     for path in paths:
         if path.is_dir():
             yield from _folder(path)
@@ -22,26 +24,41 @@ def read(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 
 def _folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
-        # a Maildir's tmp holds what is still being delivered
-        if path.is_file() and not path.name.startswith(".") and not _is_in_tmp(path):
+        if path.is_file() and not path.name.startswith(".") and not _is_maildirs_own(path):
             yield from _file(path)
 
 
-def _is_in_tmp(path: Path) -> bool:
-    return path.parent.name == "tmp" and (path.parent.parent / "cur").is_dir()
+def _is_maildirs_own(path: Path) -> bool:
+    """What a Maildir has beside its mails: what is still being delivered, and the files of servers."""
+    return (path.parent / "cur").is_dir() or (path.parent.name == "tmp" and (path.parent.parent / "cur").is_dir())
 
 
 def _file(path: Path) -> Iterator[tuple[str, bytes]]:
-    with path.open("rb") as file:
-        start = file.read(len(_MBOX_START))
-    if start != _MBOX_START:
-        yield str(path), path.read_bytes()
-        return
-    box = mailbox.mbox(path, create=False)
-    try:
-        found = list(box.keys())
-        for number, key in enumerate(found, 1):
-            name = str(path) if len(found) == 1 else f"{path}:{number}"
-            yield name, box.get_bytes(key)
-    finally:
-        box.close()
+    with path.open("rb") as file:  # once: it may be a pipe
+        first = file.readline()
+        if not _START.match(first):
+            yield str(path), first + file.read()
+            return
+        mails = enumerate(_mbox(file), 1)
+        _, mail = next(mails)
+        name = str(path)
+        for number, following in mails:
+            yield f"{path}:{number - 1}", mail
+            name, mail = f"{path}:{number}", following
+        yield name, mail
+
+
+def _mbox(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The mails of an mbox behind its first line. A mail begins only behind an empty line."""
+    mail: list[bytes] = []
+    for line in lines:
+        if _START.match(line) and mail and not mail[-1].strip(b"\r\n"):
+            yield _unquoted(mail[:-1])
+            mail = []
+        else:
+            mail.append(line)
+    yield _unquoted(mail[:-1] if mail and not mail[-1].strip(b"\r\n") else mail)
+
+
+def _unquoted(mail: list[bytes]) -> bytes:
+    return _QUOTED.sub(rb"\1", b"".join(mail))

@@ -1,11 +1,14 @@
 """Return paths for messages: signs the tokens and registers what they stand for, in one transaction."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from handlers import verp
-from handlers.keys import account_key
+from handlers.keys import AccountKey, account_key
 from handlers.path import forward_path
 from server.settings import Settings, UserError
 from storage import accounts, database, messages
@@ -29,40 +32,53 @@ class Request:
 def mint(settings: Settings, request: Request) -> list[dict[str, Any]]:
     """{"return_path", "recipient", "message_id", "envelope_id", "account"} for each. Raises UserError."""
     for recipient in request.recipients:
-        if forward_path(f"TO:<{recipient}>") is None:
-            raise UserError(f"recipient {recipient!r} is no address: give e.g. ann@example.com")
+        _check(recipient)
     settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     ring = open_or_create(settings.data_dir)
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
-    domain = settings.return_path_domain
-    today = datetime.now(UTC).date()
-    minted = []
     with Database(url) as db, db.writer() as connection:
         try:
             key = account_key(ring, accounts.ensure(connection, request.account).id)
-            for _ in range(request.count):
-                # the message's own token: what comes back with it can be told from what somebody made up
-                own = verp.mint_base(key, domain, today)
-                message_id = _bracketed(request.message_id) or f"<{own}@{domain}>"
-                tokens = [(recipient, verp.mint(key, domain, recipient, today)) for recipient in request.recipients]
-                messages.register(
-                    connection, request.account, tokens, message_id=message_id, envelope_id=own,
-                    subject=request.subject or None, campaign=request.campaign or None, kind=request.kind,
-                )  # fmt: skip
-                minted += [
-                    {
-                        "return_path": f"{token}@{domain}",
-                        "recipient": recipient,
-                        "message_id": message_id,
-                        "envelope_id": own,
-                        "account": request.account,
-                    }
-                    for recipient, token in tokens
-                ]
+            return [
+                line
+                for _ in range(request.count)
+                for line in _one(connection, request, key, settings.return_path_domain)
+            ]
         except ValueError as error:
             raise UserError(str(error)) from None
-    return minted
+
+
+def _one(connection: Connection, request: Request, key: AccountKey, domain: str) -> Iterator[dict[str, Any]]:
+    """Registers one message; a line for each of its recipients."""
+    today = datetime.now(UTC).date()
+    own = verp.mint_base(key, domain, today)  # for XVERP, too
+    made = messages.register(
+        connection,
+        request.account,
+        [(recipient, verp.mint(key, domain, recipient, today)) for recipient in request.recipients],
+        message_id=_bracketed(request.message_id) or f"<{own}@{domain}>",
+        envelope_id=own,
+        subject=request.subject or None,
+        campaign=request.campaign or None,
+        kind=request.kind,
+    )
+    for delivery in made:
+        yield {
+            "return_path": f"{delivery.token}@{domain}",
+            "recipient": delivery.recipient,
+            "message_id": delivery.message.message_id,
+            # a message that was registered before keeps the one it has
+            "envelope_id": delivery.message.envelope_id,
+            "account": request.account,
+        }
+
+
+def _check(recipient: str) -> None:
+    # RCPT's own grammar, so that what is minted for can be mailed; its parameters and source routes are no address
+    path = forward_path(f"TO:<{recipient}>")
+    if path is None or path.address != recipient or not path.domain:
+        raise UserError(f"recipient {recipient!r} is no address: give e.g. ann@example.com")
 
 
 def _bracketed(message_id: str) -> str:

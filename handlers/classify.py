@@ -41,6 +41,7 @@ _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
     r"|Remote server returned .{0,80}?->"
     r"|permanent failure for one or more recipients \([^():\s]{1,320}:(?=\d{3})"
+    r"|refused to talk to me:"
     r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
     r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
     re.IGNORECASE,

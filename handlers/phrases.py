@@ -2,8 +2,8 @@
 
 Folded text is lower case, without accents, quotes and brackets, its words parted by one space. A pattern is a
 regular expression of a small subset that cannot be made slow: literals, `(a|b)`, `x?`, `[abc]`, `\\d`, `\\w`, `.`,
-and `{m,n}` after one of the last three (a dot alone is a dot); `... ` stands for a few words or none, and `^` in front binds it to
-the start. There is no `*`, no `+` and no repeat inside a repeat, so what one
+and `{m,n}` after one of the last three (a dot alone is a dot); `... ` stands for a few words or none, `^` and `$` are
+the start and the end of the whole text. There is no `*`, no `+` and no repeat inside a repeat, so what one
 start costs is bounded, and patterns() finds out which words a text must contain before it is tried at all.
 """
 
@@ -16,6 +16,7 @@ from functools import lru_cache
 MAX_TEXT = 4096  # longest reply that is looked at; RFC 5321 4.5.3.1.5 allows 512 octets a line
 MAX_GAP = 80
 MAX_FILLERS = 4
+MAX_CLASS = 10  # a class of more characters counts as a gap
 MAX_STEPS = 10_000  # product of the repeats of one alternative
 MAX_FORMS = 1200
 GAP = "\0"
@@ -23,8 +24,11 @@ ELLIPSIS = "... "
 
 # Quotes vanish ("doesn't" is "doesnt"); brackets, dashes and marks part words.
 _GONE = "\"'`´‘’“”„«»"
-_SPACE = "<>()[]{}-_:;,!?*|\\\ufffd‐‑–—…·、。，：；！？（）「」【】"
+_DASH = "-_‐‑–—"
+_SPACE = "<>()[]{}:;,!?*|\\\ufffd…·、。，：；！？（）「」【】"
 _TABLE = str.maketrans({**dict.fromkeys(_GONE), **dict.fromkeys(_SPACE, " ")})
+_PATTERN_TABLE = _TABLE | str.maketrans(dict.fromkeys(_DASH, " "))
+_DASHES = str.maketrans(dict.fromkeys(_DASH, " "))
 _ASCII = bytes(32 if chr(i) in _SPACE else i for i in range(256))
 _ASCII_GONE = b"\"'`"
 _NO_WORD = bytes(i if chr(i).isalnum() else 32 for i in range(128)) + bytes(range(128, 256))
@@ -57,10 +61,12 @@ def fold(text: str) -> str:
         text = text.encode().translate(_ASCII, _ASCII_GONE).decode()
     else:
         text = "".join([c if c < "\x80" else _fold_char(c) for c in text.translate(_TABLE)])
+    # an address says nothing of the reason, and its words would
+    text = " ".join([word for word in text.split() if "@" not in word])
+    text = text.replace("-", " ").replace("_", " ") if text.isascii() else text.translate(_DASHES)
     words = text.split()
     code = words[0] if words and _is_code(words[0]) else None
-    # an address says nothing of the reason, and its words would
-    words = [w for w in words if "@" not in w and w != code and not (w[0] in "245#" and _is_status(w))]
+    words = [w for w in words if w != code and not (w[0] in "245#" and _is_status(w))]
     return " ".join(words).replace(". ", " ").rstrip(".")
 
 
@@ -112,7 +118,7 @@ _Branch = list[_Node]
 
 def compile_pattern(source: str) -> Pattern:
     """Reads `source`. Raises BadPattern where it leaves the subset."""
-    reader = _Reader(source.removeprefix("^"))
+    reader = _Reader(source.removeprefix("^").removesuffix("$"))
     branches = _alternatives(reader)
     if reader.peek():
         raise BadPattern(f"')' without '(' at {reader.at}")
@@ -123,8 +129,8 @@ def compile_pattern(source: str) -> Pattern:
     steps = max(_steps(branch) for branch in branches)
     if steps > MAX_STEPS:
         raise BadPattern(f"its repeats multiply to {steps} ways, more than {MAX_STEPS}; use fewer or smaller gaps")
-    anchored = source.startswith("^")
-    regex = rf"\A(?:{_regex(branches)})" if anchored else _regex(branches)
+    start, end = r"\A" * source.startswith("^"), r"\Z" * source.endswith("$")
+    regex = f"{start}(?:{_regex(branches)}){end}" if start or end else _regex(branches)
     return Pattern(source, regex, segments, spaced, steps)
 
 
@@ -242,7 +248,7 @@ def _literal(char: str) -> _Node:
 
 def fold_literal(text: str) -> str:
     """As fold(), for a piece of a pattern: nothing is stripped."""
-    return "".join(c if c < "\x80" else _fold_char(c) for c in text.lower().translate(_TABLE))
+    return "".join(c if c < "\x80" else _fold_char(c) for c in text.lower().translate(_PATTERN_TABLE))
 
 
 def _group(reader: _Reader) -> _Node:
@@ -257,16 +263,18 @@ def _group(reader: _Reader) -> _Node:
     return _Node(f"(?:{_regex(inner)})", strings, max(map(_steps, inner)))
 
 
+_RANGE = re.compile(r"(\w)-(\w)")
+
+
 def _class(reader: _Reader) -> _Node:
     end = reader.source.find("]", reader.at)
     body = reader.source[reader.at : end].lower()
     if end < 0 or not body or "^" in body or "\\" in body or "[" in body:
         raise BadPattern("a character class is written [abc] or [0-9], without ^ and \\")
     reader.at = end + 1
-    wide = "-" in body.strip("-") or len(body) > 4
-    strings = (GAP,) if wide else tuple(dict.fromkeys(fold_literal(char) for char in body))
-    chars = body if wide else "".join(strings)
-    return _Node(f"[{chars}]", strings)
+    chars = "".join(_RANGE.sub(lambda r: "".join(map(chr, range(ord(r[1]), ord(r[2]) + 1))), body))
+    strings = tuple(dict.fromkeys(map(fold_literal, chars))) if len(chars) <= MAX_CLASS else (GAP,)
+    return _Node(f"[{body}]" if strings == (GAP,) else f"[{''.join(strings)}]", strings)
 
 
 def _escape(reader: _Reader) -> _Node:

@@ -17,8 +17,8 @@ def _none_where_empty(value: Any) -> Any:
 
 
 _EMPTY = BeforeValidator(_none_where_empty)
-_Text = Annotated[str | None, _EMPTY, Field(max_length=200)]
-_Key = Annotated[int | None, _EMPTY, Field(ge=0, le=LARGEST)]
+_Text = Annotated[Annotated[str, Field(max_length=200)] | None, _EMPTY]
+_Key = Annotated[Annotated[int, Field(ge=0, le=LARGEST)] | None, _EMPTY]
 
 
 class Turning(BaseModel):

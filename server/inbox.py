@@ -62,7 +62,7 @@ class Inbox:
         start = 0
         while (at := self._buffer.find(b"\n", start)) < 0:
             start = len(self._buffer)
-            if start > most:
+            if start > most + 1:  # the one more may be the CR of its end
                 await self._skip_line()
                 raise LineTooLong
             if not await self._more():

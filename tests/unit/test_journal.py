@@ -113,10 +113,10 @@ STEPS = st.lists(
 
 
 @settings(max_examples=60)
-@given(STEPS, st.booleans(), st.randoms(use_true_random=False))
-@example(["restart", "restart"], True, None)
-@example(["back", "restart", "write", "restart", "restart"], False, None)
-def test_positions_only_grow(steps: list[str], mark_is_damaged: bool, random: object) -> None:
+@given(STEPS, st.booleans())
+@example(["restart", "restart"], True)
+@example(["back", "restart", "write", "restart", "restart"], False)
+def test_positions_only_grow(steps: list[str], mark_is_damaged: bool) -> None:
     now = [CLOCK_2027]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
         patch.setattr(journal.time, "time", lambda: now[0])

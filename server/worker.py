@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from dns.resolver import NoResolverConfiguration
@@ -21,7 +21,7 @@ from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
 from server import sockets
-from server.parsing import BoundedParser
+from server.parsing import BoundedParser, ParserMissing
 from server.resolver import DnsResolver
 from server.rulebook import classifier
 from server.settings import Settings, UserError
@@ -46,6 +46,7 @@ class _Batch:
     """Mails being read in the background, while the batch before is stored."""
 
     readings: list[Future[Reading | Outcome]]
+    start: int  # where it was read from
     end: int  # the position behind it
 
 
@@ -62,26 +63,49 @@ class Worker:
         self._ahead: deque[_Batch] = deque()
 
     def step(self) -> int:
-        """Stores the next batch; how many mails that were. Raises DatabaseUnusable, and then nothing is stored."""
+        """Stores the next batch; how many mails that were.
+
+        Raises DatabaseUnusable or ParserMissing, and then nothing is stored: the mails wait in the journal.
+        """
         while len(self._ahead) < 2 and (following := self._next()):
             self._ahead.append(following)
         if not self._ahead:
             return 0
         batch = self._ahead[0]
-        self._store([reading.result() for reading in batch.readings], batch.end)
+        try:
+            readings = [reading.result() for reading in batch.readings]
+        except ParserMissing:
+            self._read_again()
+            raise
+        self._store(readings, batch.end)
         self._ahead.popleft()
-        self._reader.remove_consumed(batch.end)
-        return len(batch.readings)
+        self._remove_consumed(batch.end)
+        return len(readings)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
         self._reader.close()
 
+    def _read_again(self) -> None:
+        """Forgets what was read ahead."""
+        for batch in self._ahead:
+            for reading in batch.readings:
+                reading.cancel()
+        self._reader.position = self._ahead[0].start
+        self._ahead.clear()
+
+    def _remove_consumed(self, end: int) -> None:
+        try:
+            self._reader.remove_consumed(end)
+        except OSError as error:
+            log.warning("what is stored can't be removed from the journal: %s", error)
+
     def _next(self) -> _Batch | None:
+        start = self._reader.position
         mails = self._reader.read(_BATCH)
         if not mails:
             return None
-        return _Batch([self._threads.submit(self._read, mail) for mail in mails], self._reader.position)
+        return _Batch([self._threads.submit(self._read, mail) for mail in mails], start, self._reader.position)
 
     def _store(self, readings: Sequence[Reading | Outcome], end: int) -> None:
         try:
@@ -116,6 +140,8 @@ class Worker:
         for number in range(1, TRIES + 1):
             try:
                 return pipeline.read(mail, self._ports)
+            except ParserMissing:
+                raise
             except Exception:
                 log.exception("capture %d could not be read, try %d of %d", mail.position, number, TRIES)
         return pipeline.held(mail, f"reading it failed {TRIES} times; the log of the worker says why")
@@ -133,7 +159,7 @@ def run(settings: Settings) -> None:
         while not stopping.is_set():
             try:
                 stored = worker.step()
-            except DatabaseUnusable as away:
+            except (DatabaseUnusable, ParserMissing) as away:
                 # the mail waits in the journal, and the intake goes on
                 pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
                 log.warning("%s; trying again in %.1f s", away, pause)
@@ -152,12 +178,14 @@ def compose(settings: Settings) -> Iterator[Worker]:
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
     parser = BoundedParser(settings.limits.parse_seconds, settings.limits.parse_octets)
-    parser.warm()
+    with suppress(ParserMissing):  # perhaps later
+        parser.warm()
     ports = Ports(
         authenticate=authentication(settings),
         parser=parser,
         classifier=classifier(settings.rules, settings.profile),
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
+        flag_separate=settings.separate_notices == "flag",
     )
     with Database(url, checkpoints=True) as db:
         worker = Worker(settings, db, ports)

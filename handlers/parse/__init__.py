@@ -1,5 +1,7 @@
 """Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
 
+from dataclasses import replace
+
 from handlers.parse import addresses, dialect, dsn, headers, kind, ses, suggestion, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
@@ -36,12 +38,14 @@ def _dsn(notice: Notice) -> Report | None:
         return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(part)
     found = dsn.recipients(groups)
+    if not found and groups:  # it reports on somebody, but names nobody
+        found = text_report.recipients(notice, Kind.FAILURE)
     if not found:
         return None
-    found = text_report.complete(notice, found)
+    what, found = _settled(notice, text_report.complete(notice, found))
     return report(
         notice,
-        kind_of_actions(found),
+        what,
         "rfc3464",
         recipients=tuple(found),
         reporting_mta=dsn.typed(message.get("reporting-mta", "")),
@@ -52,16 +56,19 @@ def _dsn(notice: Notice) -> Report | None:
     )
 
 
-def kind_of_actions(found: list[RecipientStatus]) -> Kind:
-    """Failure before delay before success: the worst that happened to anybody."""
+def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[RecipientStatus]]:
+    """Failure before delay before success: the worst that happened to anybody. Words settle what no Action says."""
     actions = {one.action for one in found}
     if Action.FAILED in actions:
-        return Kind.FAILURE
+        return Kind.FAILURE, found
     if Action.DELAYED in actions:
-        return Kind.DELAY
+        if not kind.gave_up(notice):
+            return Kind.DELAY, found
+        notice.faults.append("action_contradicts_text")
+        return Kind.FAILURE, [replace(one, action=Action.FAILED) for one in found]
     if actions & {Action.DELIVERED, Action.RELAYED, Action.EXPANDED}:
-        return Kind.SUCCESS
-    return Kind.FAILURE
+        return Kind.SUCCESS, found
+    return kind.failure_or_delay(notice), found
 
 
 def _text(notice: Notice) -> Report:
@@ -76,7 +83,7 @@ def _text(notice: Notice) -> Report:
 def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
     """The fields that every mail has, and those its reader adds."""
     bounce = what in BOUNCES
-    original = notice.original
+    original = notice.original if what is not Kind.OTHER else None  # a person's forward proves nothing
     form = (
         (NoticeForm.DSN if reader == "rfc3464" else NoticeForm.TEXT if original else NoticeForm.SEPARATE)
         if bounce

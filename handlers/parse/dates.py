@@ -90,7 +90,7 @@ def _iso(day: Day, base: date | None) -> str | None:
             found = date(year + 1, day.month, day.day)  # away over New Year
     except ValueError:
         return None
-    if base and not -60 <= (found - base).days <= 800:
+    if base and not -1 <= (found - base).days <= 800:
         return None
     return found.isoformat()
 

@@ -167,6 +167,11 @@ def failure_or_delay(notice: Notice) -> Kind:
     return Kind.FAILURE if final else Kind.DELAY
 
 
+def gave_up(notice: Notice) -> bool:
+    """The words of a report say "expired" though its Action says "delayed", and promise no further attempt."""
+    return bool(phrases.hit("final", notice.folded)) and not phrases.hit("delay", notice.folded)
+
+
 def _generated(notice: Notice) -> bool:
     return notice.signature is not None and notice.signature.product == "MailScanner"
 

@@ -10,8 +10,8 @@ from handlers.parse.notice import Notice
 _BULLET = re.compile(r"[\s>*\u2022\u00b7\u2013<'\"(\[\u300c\u3010\u25cb\u25cf\u25a0=+-]*\Z")
 _CODE_BEFORE = re.compile(r"[\s>]*(?:<<<\s*)?[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?[\s<]*\Z")
 _ROLES = frozenset(
-    ("postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "help", "hostmaster", "webmaster")
-    + ("noreply", "no-reply", "admin", "administrator", "info")
+    {"postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "help", "hostmaster", "webmaster"}
+    | {"noreply", "no-reply", "admin", "administrator", "info"}
 )
 CONTEXT = 160  # characters before an address that tell what it is
 

@@ -18,6 +18,8 @@ def to_text(html: str) -> str:
         block.insert_before("\n")
         if block.tag not in {"br", "hr"}:
             block.insert_after("\n")
+    for cell in tree.css("td, th"):
+        cell.insert_after(" ")
     body = tree.body
     text = body.text(deep=True) if body is not None else ""
     return "\n".join(line.strip() for line in _BLANKS.sub(" ", text).split("\n"))

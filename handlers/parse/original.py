@@ -31,6 +31,7 @@ _FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _STRONG = frozenset({"received", "message-id", "return-path", "mime-version", "dkim-signature", "arc-seal"})
+_RAW = frozenset({"received", "return-path", "mime-version", "content-type", "dkim-signature"})  # else a summary
 _KNOWN = frozenset({"from", "to", "subject", "date", "message-id", "received", "return-path"})
 _FIELDS_SEEN = 400
 
@@ -82,7 +83,8 @@ def cut(text: str) -> tuple[str, Original | None]:
             continue
         fields = _fields_at(text, start)
         if len(fields.keys() & _KNOWN) >= 2:
-            return text[: start if above is None else above], of_headers(fields, "inline")
+            rest = "" if above is not None or names & _RAW else text[start:].partition("\n\n")[2]
+            return text[: start if above is None else above] + rest, of_headers(fields, "inline")
     return text, None
 
 

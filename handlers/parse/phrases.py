@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 GAP = 80  # characters that "*" may stand for
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _WORD = re.compile(r"\w+")
 _QUOTES = str.maketrans(
     {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"}
@@ -99,8 +100,8 @@ def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:
 def fold(text: str) -> str:
     """Lower case, no accents, one space for any white space."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.translate(_QUOTES))
-        text = "".join(c for c in text if not unicodedata.combining(c)).translate(_QUOTES)
+        text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.translate(_QUOTES)))
+        text = unicodedata.normalize("NFC", text)  # Hangul and kana together again
     return " ".join(text.lower().split())
 
 

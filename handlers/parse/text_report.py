@@ -67,7 +67,7 @@ def one(address: str, words: str, whole: str, kind: Kind) -> RecipientStatus:
     code, status = reply.read(words)
     if code is None and status is None and whole:
         code, status = reply.read(whole)
-        words = words or whole
+        words = whole if code or status or not words else words
     found = _EXPANDED.search(words)
     return RecipientStatus(
         final_recipient=address,

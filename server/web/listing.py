@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SIZE = 50  # rows of a page
-LOOKED_AT = 2000  # rows that are searched through for one page
+LOOKED_AT = 1000  # rows that are searched through for one page
 
 Row = dict[str, Any]
 
@@ -25,19 +25,22 @@ def turn(
     *,
     before: int | None = None,
     since: int | None = None,
-    matches: Callable[[Row], bool] = lambda row: True,
+    keep: Callable[[Row], Row | None] = lambda row: row,
 ) -> Page:
-    """One page out of `find(newest_first)`, which begins below `before` or above `since` already."""
+    """One page out of `find(newest_first)`, which begins below `before` or above `since` already.
+
+    `keep`: what the page needs of a row; None where the row is not one of those looked for.
+    """
     if since is None:
-        rows, cursor, looked_at = _take(find(True), matches)
+        rows, cursor, looked_at = _take(find(True), keep)
         newer = None if before is None else rows[0]["id"] if rows else max(before - 1, 0)
         return Page(rows, cursor, newer, looked_at)
-    rows, cursor, looked_at = _take(find(False), matches)
+    rows, cursor, looked_at = _take(find(False), keep)
     rows.reverse()
     return Page(rows, rows[-1]["id"] if rows else since + 1, cursor, looked_at)
 
 
-def _take(rows: Iterator[Row], matches: Callable[[Row], bool]) -> tuple[list[Row], int | None, int]:
+def _take(rows: Iterator[Row], keep: Callable[[Row], Row | None]) -> tuple[list[Row], int | None, int]:
     """The matching rows, and the id behind which there are more to look at."""
     found: list[Row] = []
     last = None
@@ -47,6 +50,7 @@ def _take(rows: Iterator[Row], matches: Callable[[Row], bool]) -> tuple[list[Row
             return found, last, looked_at
         looked_at += 1
         last = row["id"]
-        if matches(row):
-            found.append(row)
+        kept = keep(row)
+        if kept is not None:
+            found.append(kept)
     return found, None, looked_at

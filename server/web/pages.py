@@ -36,7 +36,7 @@ _SHOWN_OF_ONE = 100  # recipients, links and the like of one capture
 def overview(request: Request, asked: ForOverview) -> Response:
     """What came in."""
     with _database(request).reader() as connection:
-        newest = list(islice(captures.find(connection, captures.Filter(), newest_first=True), _SHOWN_NEWEST))
+        newest = reading.newest_captures(connection, _SHOWN_NEWEST)
         if not newest:
             return render("welcome.html")
         return render("overview.html", newest=newest, periods=list(Period), **_figures(connection, asked))
@@ -50,6 +50,7 @@ def _figures(connection: Any, asked: OverviewAsked) -> dict[str, Any]:
         "period": asked.period,
         "since": since.isoformat(),
         "total": sum(values),
+        "at_least": max(values) >= figures.LARGEST_BAR,
         "chart": chart.bars([bar.name for bar in bars], values, "Captures"),
         "kinds": figures.capture_shares(connection, "kind", since),
         "detectabilities": figures.capture_shares(connection, "detectability", since),

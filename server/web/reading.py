@@ -1,6 +1,7 @@
 """What the pages read from the database, each in one short transaction that can't write."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -9,7 +10,7 @@ from server.web.listing import Page, Row, turn
 from server.web.parameters import BouncesAsked, CapturesAsked, SuppressionsAsked, Turning
 from storage import bounces, captures, pages, shapes
 from storage.columns import address_key
-from storage.tables import account, delivery, message, suppression
+from storage.tables import account, capture, delivery, message, suppression
 
 _MESSAGES = select(
     *message.c,
@@ -22,15 +23,40 @@ _SUPPRESSIONS = select(*suppression.c, account.c.name.label("account")).join_fro
 _PAGE = 60  # rows that are read at once
 
 
+def newest_captures(connection: Connection, number: int) -> list[Row]:
+    """The newest captures, as a list shows them."""
+    return [_slim(row) for row in islice(_captures(connection, CapturesAsked(), newest_first=True), number)]
+
+
 def captures_page(connection: Connection, asked: CapturesAsked) -> Page:
     """Captures; the text is looked for in what the database knows of them, not in the mails themselves."""
-    wanted = captures.Filter(kind=asked.kind, detectability=asked.detectability, since=asked.since, before=asked.before)
+    text = asked.text.casefold() if asked.text else ""
     return turn(
-        lambda newest_first: captures.find(connection, wanted, newest_first=newest_first),
+        lambda newest_first: _captures(connection, asked, newest_first=newest_first),
         before=asked.before,
         since=asked.since,
-        matches=lambda row: asked.text is None or _tells(row, asked.text.casefold()),
+        keep=lambda row: _slim(row) if not text or _tells(row, text) else None,
     )
+
+
+def _captures(connection: Connection, asked: CapturesAsked, *, newest_first: bool) -> Iterator[Row]:
+    """One at a time: what strangers send may have thousands of recipients, and a list has many captures."""
+    statement = _between(select(capture.c.id), capture.c.id, asked)
+    if asked.kind is not None:
+        statement = statement.where(capture.c.kind == asked.kind)
+    if asked.detectability is not None:
+        statement = statement.where(capture.c.detectability == asked.detectability)
+    for row in pages.rows(connection, statement, capture.c.id, page=_PAGE, newest_first=newest_first):
+        found = captures.get(connection, row["id"])
+        if found is not None:
+            yield found
+
+
+def _slim(row: Row) -> Row:
+    """What a list shows of a capture."""
+    shown = ("id", "received_at", "subject", "kind", "detectability", "held")
+    first = row["recipients"][:1]
+    return {name: row[name] for name in shown} | {"recipients": first, "further": len(row["recipients"]) - len(first)}
 
 
 def bounces_page(connection: Connection, asked: BouncesAsked) -> Page:

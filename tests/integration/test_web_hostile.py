@@ -1,5 +1,6 @@
 """What comes from mail is inert on every page: it stands there as text, and adds no markup, link or sign of its own."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,10 +35,10 @@ PAYLOADS = (
     "z" + "\u0300" * 500,
     "&lt;script&gt;&#x202e;",
 )
-TAGS = set(
-    "html head meta title link body a header nav main h1 h2 h3 p section article span time bdi wbr dl dt dd table "
-    "caption thead tbody tr th td div pre code small b blockquote footer form label select option input button ul li "
-    "figure figcaption svg rect br".split()  # noqa: SIM905
+TAGS = re.compile(
+    "html|head|meta|title|link|body|a|header|nav|main|h[123]|p|section|article|span|time|bdi|wbr|dl|dt|dd|table|caption"
+    "|thead|tbody|tr|th|td|div|pre|code|small|b|blockquote|footer|form|label|select|option|input|button|ul|li|figure"
+    "|figcaption|svg|rect|br"
 )
 PAGES = ("/", "/captures", "/captures/10", "/bounces", "/messages", "/suppressions")
 
@@ -123,7 +124,7 @@ def test_nothing_of_a_mail_is_markup(client: TestClient, payload: str) -> None:
     for path in (*PAGES, "/captures/20", "/bounces?address=" + "%3Cscript%3E"):
         page = client.get(path).text
         seen = Seen(page)
-        assert seen.tags <= TAGS, path
+        assert all(map(TAGS.fullmatch, seen.tags)), path
         for name, value in seen.attributes:
             assert not name.startswith("on"), path
             assert name != "style", path

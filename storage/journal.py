@@ -27,6 +27,8 @@ from storage import frame
 from storage.frame import Frame
 
 SEGMENT_OCTETS = 64 << 20
+SEGMENT_SECONDS = 0.25
+_KEEPING_UP = 8  # segments on the disk
 # A start of the writer moves the position to (seconds since 2026) x 16 MiB. An intake that writes less than that
 # a second on average can't be behind its own positions, and they stay below 2**53, exact in JSON, until 2043.
 _EPOCH = 1_767_225_600
@@ -79,6 +81,7 @@ class Writer:
         self._fd = -1
         self._start = 0
         self._octets = 0
+        self._opened = 0.0
         self._broken = True  # until the first segment is open
         self.position = _first_free_position(folder)
         self._roll()
@@ -86,7 +89,7 @@ class Writer:
 
     def write(self, batch: Sequence[tuple[Envelope, bytes]]) -> list[int]:
         """The positions of the mails, all of them on disk. Raises OSError, and then none of them is captured."""
-        if self._broken or self._octets >= self._segment_octets:
+        if self._broken or self._is_due():
             self._roll()
         positions: list[int] = []
         buffers: list[bytes] = []
@@ -120,6 +123,13 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    def _is_due(self) -> bool:
+        """Small segments while the worker keeps up, so that a mail leaves the disk soon after it was stored."""
+        if self._octets >= self._segment_octets:
+            return True
+        old = self._octets > 0 and time.monotonic() - self._opened > SEGMENT_SECONDS
+        return old and len(segments(self._folder)) <= _KEEPING_UP
+
     def _roll(self) -> None:
         """A new segment at the present position."""
         path = self._path(self.position)
@@ -133,6 +143,7 @@ class Writer:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._start, self._octets, self._broken = fd, self.position, 0, False
+        self._opened = time.monotonic()
 
     def _abandon(self, end: int) -> None:
         """After a failed write nobody knows what is on disk: cut it off and go on behind it in a new segment."""

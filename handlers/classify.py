@@ -1,61 +1,26 @@
 """The step classify: what a reply, or a notice's own words, mean. Pure; the knowledge is in handlers/rules/.
 
 Asked in this order, and the first that answers wins: rules with words over the recipient's reply, the same rules
-over the notice's text, the status (RFC 3463), the reply code (RFC 5321 4.2), the guess.
+over the notice's text, words that say little, the status (RFC 3463), the reply code (RFC 5321 4.2), the guess.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.bounce import Verdict
+from handlers.evidence import Evidence, Text
 from handlers.guess import Guesser
-from handlers.phrases import MAX_TEXT, fold, words_of
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
-from handlers.ruleset import Example, Provider, Rule, Ruleset
+from handlers.ruleset import Example, Rule, Ruleset
 from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
-# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim, ">>> DATA" before "<<< 550" of
-# sendmail and Courier; Cisco ESA says "Unknown address error" of RCPT and "Other mail system problem" of the rest
-_PHASE = re.compile(
-    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |>>> ?)"
-    r"(?P<command>end of data|initial connection|rcpt to|mail from|data|ehlo|helo|sending data block)"
-    r"(?!.{0,1000}?>>> ?(?:data|rcpt))"
-    r"|(?P<ironport>unknown address error|other mail system problem) \d{3}",
-    re.IGNORECASE | re.DOTALL,
-)
-_PHASES = {
-    "end of data": "end", "sending data block": "end", "data": "data", "rcpt to": "rcpt", "mail from": "mail",
-    "ehlo": "helo", "helo": "helo", "initial connection": "connect",
-    "unknown address error": "rcpt", "other mail system problem": "end",
-}  # fmt: skip
-
-
-# details of a status that nobody fills in by default
-CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
-# An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim)
-_WRAPPERS = re.compile(
-    r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
-    r"|Remote server returned .{0,80}?->"
-    r"|permanent failure for one or more recipients \([^():\s]{1,320}:(?=\d{3})"
-    r"|refused to talk to me:"
-    r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
-    r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
-    re.IGNORECASE,
-)
-
-
-def unwrapped(reply: str) -> list[str]:
-    """The reply inside of other servers' words first, then with what stood before it; or just the reply."""
-    reply = reply[:MAX_TEXT]
-    wrappers = list(_WRAPPERS.finditer(reply))
-    if not wrappers or not reply[wrappers[-1].end() :].strip():
-        return [reply]
-    before, inner = reply[: wrappers[0].start()], reply[wrappers[-1].end() :]
-    return [inner, before + inner] if before else [inner]
+_NO_TEXT = Text("", frozenset(), reply=True)
+_UNSPACED = re.compile("[\u2e80-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +29,7 @@ class Explanation:
 
     verdict: Verdict
     reply: str  # the folded text that the rules were asked about
-    notice: str  # the folded words of the notice, where they were asked
+    notice: str  # the folded words of the notice
     status: str | None
     smtp_code: int | None
     tried: tuple[tuple[str, str], ...]  # every rule that was tried, in order: id, and the span it matched or ""
@@ -75,110 +40,20 @@ class Explanation:
         return tuple((rule, span) for rule, span in self.tried if span and rule != self.verdict.rule)
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """Folded text with its words."""
-
-    folded: str
-    words: set[str]
-    reply: bool  # what the remote said; otherwise the notice's own words
-    squeezed: str = ""  # without spaces, where it was folded mid-word
-
-    @classmethod
-    def of(cls, text: str, reply: bool, folded_mid_word: bool = False) -> "_Text":
-        folded = fold(text)
-        return cls(folded, words_of(folded), reply, folded.replace(" ", "") if folded_mid_word else "")
-
-    def squeezed_span(self, rule: Rule) -> str:
-        return next((piece for piece in rule.squeezed if self.squeezed and piece in self.squeezed), "")
-
-
-_NO_TEXT = _Text("", set(), reply=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What is known of one recipient."""
-
-    report: Report
-    recipient: RecipientStatus
-    status: str | None
-    code: str | None
-
-    @classmethod
-    def of(cls, report: Report, recipient: RecipientStatus) -> "_Evidence":
-        code = None if recipient.smtp_code is None else str(recipient.smtp_code)
-        return cls(report, recipient, recipient.status, code)
-
-    @property
-    def temporary(self) -> bool | None:
-        """By status and reply code; where they disagree one 4 is enough (the server would take it later)."""
-        classes = {value[0] for value in (self.status, self.code) if value}
-        return "4" in classes if classes & {"4", "5"} else None
-
-    def texts(self) -> Iterator[_Text]:
-        """What can be read: the reply, without another server's words around it; then the notice's own words."""
-        reply, kind = self.recipient.diagnostic_code or "", (self.recipient.diagnostic_type or "").lower()
-        if kind == "x-unix" and reply.isdigit():  # Postfix and sendmail: how the program ended
-            reply = f"exit status {reply}"
-        if reply and (kind or self.code or not self._has_clear_field()):
-            for text in unwrapped(reply):
-                yield _Text.of(text, reply=True, folded_mid_word=kind == "x-notes")
-        notice = self._notice()
-        if notice:
-            yield _Text.of(notice, reply=False)
-
-    def _notice(self) -> str:
-        """The notice's words on this recipient: up to the next one, where it speaks of several."""
-        if self._has_clear_field():
-            return ""
-        text, address = self.report.text, self.recipient.final_recipient
-        others = [r.final_recipient for r in self.report.recipients if r.final_recipient != address]
-        start = text.find(address) if address else -1
-        if not others or start < 0:
-            return text
-        ends = [end for end in (text.find(other, start) for other in others if other) if end > 0]
-        return text[start : min(ends, default=len(text))]
-
-    def _has_clear_field(self) -> bool:
-        """A Status field that names the case is better than a notice's own words, which may be anything."""
-        return self.recipient.status_field is not None and (self.status or "")[2:] in CLEAR
-
-    def phase(self) -> str | None:
-        for text in (self.recipient.diagnostic_code or "", self.report.text):
-            found = _PHASE.search(text)
-            if found:
-                return _PHASES[(found["command"] or found["ironport"]).lower()]
-        return None
-
-    def is_from(self, provider: Provider, words: set[str]) -> bool:
-        host = (self.recipient.remote_mta or self.report.reporting_mta or "").lower().partition(" ")[0].rstrip(".")
-        return any(host == name or host.endswith("." + name) for name in provider.hosts) or any(
-            mark in words for mark in provider.marks
-        )
-
-    def names_address(self) -> bool:
-        return "@" in (self.recipient.diagnostic_code or "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    rule: Rule
-    span: str
-
-
 class Classifier:
-    """Judges reports by one ruleset and one profile. Picklable; keeps no state between calls but compiled rules."""
+    """Judges reports by one ruleset and one profile. Picklable; keeps nothing between calls but compiled patterns."""
 
     def __init__(self, ruleset: Ruleset, profile: Profile = Profile.HUBSPOT) -> None:
         self._ruleset = ruleset
-        self._profile = profile
         self._table = table(profile)
         self._guesser = Guesser.load()
         self._regex: dict[int, re.Pattern[str]] = {}
 
     def classify(self, report: Report) -> tuple[Verdict, ...]:
-        """One verdict for each of report.recipients, in order."""
+        """One verdict for each of report.recipients, in order.
+
+        A recipient that did not bounce gets reason unknown, type soft and the rule "delivered" or "no_bounce".
+        """
         return tuple(self._verdict(report, recipient) for recipient in report.recipients)
 
     def explain(self, report: Report) -> tuple[Explanation, ...]:
@@ -189,122 +64,121 @@ class Classifier:
         """The verdict on a bare reply, as a failure."""
         return self.classify(as_report(example))[0]
 
+    def _explain(self, report: Report, recipient: RecipientStatus) -> Explanation:
+        evidence = Evidence.of(report, recipient)
+        texts = list(evidence.texts())
+        return Explanation(
+            verdict=self._verdict(report, recipient),
+            reply=next((text.folded for text in texts if text.reply), "").strip(),
+            notice=next((text.folded for text in texts if not text.reply), "").strip(),
+            status=recipient.status,
+            smtp_code=recipient.smtp_code,
+            tried=tuple(self._tried(evidence)),
+        )
+
+    def _tried(self, evidence: Evidence) -> Iterator[tuple[str, str]]:
+        for text, numbers in self._stages(evidence):
+            for number in numbers:
+                rule = self._ruleset.rules[self._ruleset.clauses[number].place]
+                yield rule.id, self._span(number, rule, text, evidence)
+
     def _verdict(self, report: Report, recipient: RecipientStatus) -> Verdict:
         if report.kind not in BOUNCES and report.kind is not Kind.SUCCESS:
             return _no_bounce("no_bounce")
         if recipient.action in ARRIVED or (report.kind is Kind.SUCCESS and recipient.action is None):
             return _no_bounce("delivered")
-        evidence = _Evidence.of(report, recipient)
-        hits = self._hits(evidence)
-        hit = next(hits, None)
-        if hit is None:
-            return self._guess(evidence)
-        runner_up = next((other.rule.id for other in hits if other.rule.id != hit.rule.id), None)
-        return self._as_verdict(evidence, hit.rule.reason, hit.rule.id, hit, runner_up)
+        evidence = Evidence.of(report, recipient)
+        for text, numbers in self._stages(evidence):
+            hits = self._hits(numbers, text, evidence)
+            for rule, span in hits:
+                runner_up = next((other.id for other, _ in hits if other is not rule), None)
+                type_, category = self._effect(evidence, rule.reason, rule.permanent)
+                return Verdict(rule.reason, type_, category, rule.id, span, runner_up=runner_up)
+        return self._guess(evidence)
 
-    def _guess(self, evidence: _Evidence) -> Verdict:
+    def _guess(self, evidence: Evidence) -> Verdict:
         text = next(evidence.texts(), None)
         guess = self._guesser.guess(text.folded) if text else None
         if guess is None:
-            return self._as_verdict(evidence, Reason.UNKNOWN, "none")
+            return Verdict(Reason.UNKNOWN, *self._effect(evidence, Reason.UNKNOWN), "none")
         reason, confidence = guess
-        return self._as_verdict(evidence, reason, "guess", confidence=confidence, guess=True)
+        return Verdict(reason, *self._effect(evidence, reason), "guess", confidence=confidence, guess=True)
 
-    def _as_verdict(
-        self, evidence: _Evidence, reason: Reason, rule: str, hit: _Hit | None = None,
-        runner_up: str | None = None, confidence: float = 1.0, guess: bool = False,
-    ) -> Verdict:  # fmt: skip
-        permanent = hit.rule.permanent if hit else None
+    def _effect(self, evidence: Evidence, reason: Reason, permanent: bool | None = None) -> tuple[BounceType, Category]:
+        """By the profile. A delay is pending whatever its reason."""
+        row = self._table[reason]
+        action = evidence.recipient.action
+        if action is Action.DELAYED or (action is None and evidence.report.kind is Kind.DELAY):
+            return BounceType.PENDING, row.temporary.category
         if permanent is None:
             temporary = evidence.temporary
-            # a notice that says no code has given up for good, if it says why
+            # a notice that names no code has given up for good, if it says why
             permanent = reason is not Reason.UNKNOWN if temporary is None else not temporary
-        row = self._table[reason]
         effect = row.permanent if permanent else row.temporary
-        delayed = evidence.recipient.action is Action.DELAYED or (
-            evidence.report.kind is Kind.DELAY and evidence.recipient.action is None
-        )
-        if delayed:
-            effect = row.temporary
-        type_ = BounceType.PENDING if delayed else effect.type
-        span = hit.span if hit else ""
-        return Verdict(reason, type_, effect.category, rule, span, confidence, guess, runner_up)
+        return effect.type, effect.category
 
-    def _explain(self, report: Report, recipient: RecipientStatus) -> Explanation:
-        evidence = _Evidence.of(report, recipient)
-        texts = list(evidence.texts())
-        return Explanation(
-            verdict=self._verdict(report, recipient),
-            reply=next((text.folded for text in texts if text.reply), ""),
-            notice=next((text.folded for text in texts if not text.reply), ""),
-            status=evidence.status,
-            smtp_code=recipient.smtp_code,
-            tried=tuple((rule.id, span) for rule, span in self._tries(evidence)),
-        )
-
-    def _hits(self, evidence: _Evidence) -> Iterator[_Hit]:
-        return (_Hit(rule, span) for rule, span in self._tries(evidence) if span)
-
-    def _tries(self, evidence: _Evidence) -> Iterator[tuple[Rule, str]]:
-        """Every rule worth a try, in order, with the span that it matched, or ""."""
+    def _stages(self, evidence: Evidence) -> Iterator[tuple[Text, list[int]]]:
+        """Which clauses to try, text by text; the fallbacks come after the last text."""
         last = self._ruleset.first_fallback
         plain = self._without_words(evidence)
-        texts = []
+        fallbacks = []
         for text in evidence.texts():
-            places = sorted(self._with_words(text) | plain)
-            texts.append((text, places))
-            yield from self._try((place for place in places if place < last), text, evidence)
+            numbers = sorted(self._with_words(text) | plain)
+            first = bisect_left(numbers, last)
+            fallbacks.append((text, numbers[first:]))
+            yield text, numbers[:first]
             plain = set()
-        for text, places in texts or [(_NO_TEXT, sorted(self._without_words(evidence)))]:
-            yield from self._try((place for place in places if place >= last), text, evidence)
+        if plain:  # there was no text at all
+            yield _NO_TEXT, sorted(plain)
+        yield from fallbacks
 
-    def _try(self, places: Iterable[int], text: _Text, evidence: _Evidence) -> Iterator[tuple[Rule, str]]:
-        for place in places:
-            yield self._ruleset.rules[place], self._span(place, text, evidence)
+    def _hits(self, numbers: list[int], text: Text, evidence: Evidence) -> Iterator[tuple[Rule, str]]:
+        for number in numbers:
+            rule = self._ruleset.rules[self._ruleset.clauses[number].place]
+            span = self._span(number, rule, text, evidence)
+            if span:
+                yield rule, span
 
-    def _with_words(self, text: _Text) -> set[int]:
+    def _with_words(self, text: Text) -> set[int]:
+        """The clauses whose words stand in `text`."""
         by_word, words = self._ruleset.by_word, text.words
-        places = {
-            place
-            for word in words & by_word.keys()
-            for place, also in by_word[word]
-            if not also or not also.isdisjoint(words)
-        }
+        found = set()
+        for word in words & by_word.keys():
+            for number, also in by_word[word]:
+                for needed in also:
+                    if needed.isdisjoint(words):
+                        break
+                else:
+                    found.add(number)
         if text.squeezed:
-            places.update(self._ruleset.squeezed)
-        return places if text.folded.isascii() else places.union(self._ruleset.unspaced)
+            found.update(self._ruleset.squeezed)
+        if not text.folded.isascii() and _UNSPACED.search(text.folded):
+            found.update(self._ruleset.unspaced)
+        return found
 
-    def _without_words(self, evidence: _Evidence) -> set[int]:
-        status = (evidence.status or "")[2:]
-        return {*self._ruleset.by_status.get(status, ()), *self._ruleset.by_code.get(evidence.code or "", ())}
+    def _without_words(self, evidence: Evidence) -> set[int]:
+        ruleset = self._ruleset
+        return {*ruleset.by_status.get(evidence.status[2:], ()), *ruleset.by_code.get(evidence.code, ())}
 
-    def _span(self, place: int, text: _Text, evidence: _Evidence) -> str:
-        """What of the text, the status or the code the rule at `place` matches; "" if it does not."""
-        rule = self._ruleset.rules[place]
-        if rule.weak and not text.reply or not _holds(rule, evidence):
-            return ""
-        if rule.provider and not evidence.is_from(self._ruleset.providers[rule.provider], text.words):
+    def _span(self, number: int, rule: Rule, text: Text, evidence: Evidence) -> str:
+        """What of the text, the status or the code this clause of `rule` matches; "" if it does not."""
+        if rule.conditional and not self._fits(rule, text, evidence):
             return ""
         if not rule.patterns:
-            return (evidence.status if rule.status else evidence.code) or ""
-        if place in self._regex:
-            regex = self._regex[place]
-        else:
-            regex = self._regex[place] = re.compile(rule.regex)
-        found = regex.search(text.folded)
-        return found[0] if found else text.squeezed_span(rule)
+            return evidence.status if rule.status else evidence.code
+        found = (self._regex.get(number) or self._compiled(number)).search(text.folded)
+        if found:
+            return found[0].strip()
+        return next((piece for piece in rule.squeezed if piece in text.squeezed), "") if text.squeezed else ""
 
+    def _fits(self, rule: Rule, text: Text, evidence: Evidence) -> bool:
+        if (rule.weak and not text.reply) or not evidence.fits(rule):
+            return False
+        return not rule.provider or evidence.is_from(self._ruleset.providers[rule.provider], text.words)
 
-def _holds(rule: Rule, evidence: _Evidence) -> bool:
-    """The conditions of `rule` besides its words and its provider."""
-    status, code = evidence.status or "", evidence.code or ""
-    if rule.status and status not in rule.status and f"x{status[1:]}" not in rule.status:
-        return False
-    if rule.codes and code not in rule.codes and f"{code[:1]}xx" not in rule.codes:
-        return False
-    if rule.names_address is not None and rule.names_address is not evidence.names_address():
-        return False
-    return not rule.phases or evidence.phase() in rule.phases
+    def _compiled(self, number: int) -> re.Pattern[str]:
+        regex = self._regex[number] = re.compile(self._ruleset.clauses[number].regex)
+        return regex
 
 
 def _no_bounce(rule: str) -> Verdict:
@@ -314,7 +188,7 @@ def _no_bounce(rule: str) -> Verdict:
 
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 _CODE = re.compile(r"(?<![\d.])[45]\d\d(?![\d.])")
-_WORDS_OF_PHASE = {"end": "end of DATA", "data": "DATA", "rcpt": "RCPT TO", "mail": "MAIL FROM", "helo": "EHLO"}
+_COMMANDS = {"end": "end of DATA", "data": "DATA", "rcpt": "RCPT TO", "mail": "MAIL FROM", "helo": "EHLO"}
 
 
 def as_report(example: Example) -> Report:
@@ -329,5 +203,5 @@ def as_report(example: Example) -> Report:
         diagnostic_code=example.text,
         remote_mta=example.remote_mta,
     )
-    phase = f"(in reply to {_WORDS_OF_PHASE.get(example.phase, '')} command)" if example.phase else ""
+    phase = f"(in reply to {_COMMANDS.get(example.phase, '')} command)" if example.phase else ""
     return Report(kind=Kind.FAILURE, recipients=(recipient,), text=phase)

@@ -1,19 +1,19 @@
-"""The pattern language of the rule tables, and the folding of text that it is written against.
+"""The pattern language of the rule tables: regular expressions of a small subset that cannot be made slow.
 
-Folded text is lower case, without accents, quotes and brackets, its words parted by one space. A pattern is a
-regular expression of a small subset that cannot be made slow: literals, `(a|b)`, `x?`, `[abc]`, `\\d`, `\\w`, `.`,
-and `{m,n}` after one of the last three (a dot alone is a dot); `... ` stands for a few words or none, `^` and `$` are
-the start and the end of the whole text. There is no `*`, no `+` and no repeat inside a repeat, so what one
-start costs is bounded, and patterns() finds out which words a text must contain before it is tried at all.
+Literals, `(a|b)`, `x?`, `[abc]`, `\\d`, `\\w`, `\\S`, and `{m,n}` after one of these or a dot (a dot alone is a dot);
+`(the |your ){0,3}` for words that may stand there, `... ` for a few words or none; `^` and `$` for the start and the
+end of the text. A pattern matches whole words of folded text; one that begins with a dot also the end of a host
+name. There is no `*`, no `+` and no repeat inside a repeat: what one start costs is bounded and counted, and
+the words that a text must hold to be worth a try are known.
 """
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
-MAX_TEXT = 4096  # longest reply that is looked at; RFC 5321 4.5.3.1.5 allows 512 octets a line
+from handlers.folding import fold_literal
+
 MAX_GAP = 80
 MAX_FILLERS = 4
 MAX_CLASS = 10  # a class of more characters counts as a gap
@@ -21,58 +21,11 @@ MAX_STEPS = 10_000  # product of the repeats of one alternative
 MAX_FORMS = 1200
 GAP = "\0"
 ELLIPSIS = "... "
-
-# Quotes vanish ("doesn't" is "doesnt"); brackets, dashes and marks part words.
-_GONE = "\"'`´‘’“”„«»"
-_DASH = "-_‐‑–—"
-_SPACE = "<>()[]{}:;,!?*|\\\ufffd…·、。，：；！？（）「」【】"
-_TABLE = str.maketrans({**dict.fromkeys(_GONE), **dict.fromkeys(_SPACE, " ")})
-_PATTERN_TABLE = _TABLE | str.maketrans(dict.fromkeys(_DASH, " "))
-_DASHES = str.maketrans(dict.fromkeys(_DASH, " "))
-_ASCII = bytes(32 if chr(i) in _SPACE else i for i in range(256))
-_ASCII_GONE = b"\"'`"
-_NO_WORD = bytes(i if chr(i).isalnum() else 32 for i in range(128)) + bytes(range(128, 256))
-_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d", "ı": "i", "œ": "oe"})
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"}
-# "550-5.1.1" stands on every line of a reply (RFC 5321 4.2.1, RFC 2034 4): the codes are read elsewhere
-_OCTAL = re.compile(r"\\[23][0-7]{2}")
-_is_status = re.compile(r"#?[245]\.\d{1,3}\.\d{1,3}").fullmatch
-_is_code = re.compile(r"[245]\d\d").fullmatch
 
 
 class BadPattern(ValueError):
     """A pattern outside of the subset; the text says what to write instead."""
-
-
-@lru_cache(maxsize=4096)
-def _fold_char(char: str) -> str:
-    if "\uac00" <= char <= "\ud7a3" or "\u3040" <= char <= "\u30ff":  # a composed syllable is no accent
-        return char
-    base = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
-    return base.translate(_LETTERS)
-
-
-def fold(text: str) -> str:
-    """The form that patterns are written against: at most MAX_TEXT characters of `text`."""
-    text = text[:MAX_TEXT].lower()
-    if "\\" in text:
-        text = _OCTAL.sub(" ", text)  # Exim writes an octet above 127 as \344: a lost letter
-    if text.isascii():
-        text = text.encode().translate(_ASCII, _ASCII_GONE).decode()
-    else:
-        text = "".join([c if c < "\x80" else _fold_char(c) for c in text.translate(_TABLE)])
-    # an address says nothing of the reason, and its words would
-    text = " ".join([word for word in text.split() if "@" not in word])
-    text = text.replace("-", " ").replace("_", " ") if text.isascii() else text.translate(_DASHES)
-    words = text.split()
-    code = words[0] if words and _is_code(words[0]) else None
-    words = [w for w in words if w != code and not (w[0] in "245#" and _is_status(w))]
-    return " ".join(words).replace(". ", " ").rstrip(".")
-
-
-def words_of(folded: str) -> set[str]:
-    """The runs of letters and digits in folded text."""
-    return set(folded.encode().translate(_NO_WORD).decode().split())
 
 
 Segment = tuple[frozenset[str], ...]  # for each literal form of a piece, the whole words it is made of
@@ -116,9 +69,11 @@ class _Node:
 _Branch = list[_Node]
 
 
+@cache
 def compile_pattern(source: str) -> Pattern:
     """Reads `source`. Raises BadPattern where it leaves the subset."""
-    reader = _Reader(source.removeprefix("^").removesuffix("$"))
+    start, end, host = source.startswith("^"), source.endswith("$"), source.startswith(".")
+    reader = _Reader(source.removeprefix("^").removesuffix("$").removeprefix("."))
     branches = _alternatives(reader)
     if reader.peek():
         raise BadPattern(f"')' without '(' at {reader.at}")
@@ -129,8 +84,9 @@ def compile_pattern(source: str) -> Pattern:
     steps = max(_steps(branch) for branch in branches)
     if steps > MAX_STEPS:
         raise BadPattern(f"its repeats multiply to {steps} ways, more than {MAX_STEPS}; use fewer or smaller gaps")
-    start, end = r"\A" * source.startswith("^"), r"\Z" * source.endswith("$")
-    regex = f"{start}(?:{_regex(branches)}){end}" if start or end else _regex(branches)
+    regex = f"(?:{_regex(branches)})"
+    if spaced:
+        regex = r"\A" * start + " " + r"(?:\S{0,60}\.)?" * host + regex + "(?= )" + r" \Z" * end
     return Pattern(source, regex, segments, spaced, steps)
 
 
@@ -186,7 +142,7 @@ def _segments(branch: _Branch) -> tuple[Segment, ...]:
 
 
 def _whole_words(string: str) -> frozenset[str]:
-    return frozenset(word for word in re.findall(r"[\w\0]+", string) if GAP not in word)
+    return frozenset(word for word in re.findall(r"[\w.\0]+", string) if GAP not in word)
 
 
 def _ends_word(pieces: _Branch) -> bool:
@@ -209,7 +165,7 @@ def _begins_word(pieces: _Branch) -> bool:
 
 
 def _is_word(char: str) -> bool:
-    return char == GAP or char.isalnum()
+    return char in {GAP, "."} or char.isalnum()
 
 
 def _ellipsis(reader: _Reader) -> _Node | None:
@@ -220,7 +176,14 @@ def _ellipsis(reader: _Reader) -> _Node | None:
     return _Node("(?:.{0,40}? )?", ("", f"{GAP} "), 41)
 
 
+_RUN = re.compile(r"[a-z0-9 ]+(?![?{])")
+
+
 def _atom(reader: _Reader) -> _Node:
+    run = _RUN.match(reader.source, reader.at)
+    if run:
+        reader.at = run.end()
+        return _Node(run[0], (run[0],))
     char = reader.take()
     if char == "(":
         return _group(reader)
@@ -238,17 +201,12 @@ def _atom(reader: _Reader) -> _Node:
 def _literal(char: str) -> _Node:
     lower = char.lower()
     if lower in _UMLAUTS:
-        base, tail = _UMLAUTS[lower]
+        base, tail = _UMLAUTS[lower][0], _UMLAUTS[lower][1]
         return _Node(f"(?:{base}{tail}?| )", (base, base + tail, " "))
     folded = fold_literal(lower)
     if not char.isascii() and folded.isascii() and folded.isalpha():  # a lost accent leaves a hole
         return _Node(f"(?:{folded}| )", (folded, " "))
     return _Node(re.escape(folded) if folded != " " else " ", (folded,))
-
-
-def fold_literal(text: str) -> str:
-    """As fold(), for a piece of a pattern: nothing is stripped."""
-    return "".join(c if c < "\x80" else _fold_char(c) for c in text.lower().translate(_PATTERN_TABLE))
 
 
 def _group(reader: _Reader) -> _Node:
@@ -315,4 +273,3 @@ def _fillers(group: _Node, count: str, low: int, high: int) -> _Node:
     if low or high > MAX_FILLERS or any(GAP in s or not s.endswith(" ") for s in group.strings):
         raise BadPattern(f"{count}: a group repeats up to {{0,{MAX_FILLERS}}}, and each of its words ends with a space")
     return _Node(group.regex + count, ("", f"{GAP} "), high + 1)
-

@@ -8,11 +8,12 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from handlers.folding import fold, words_of
 from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
 from handlers.words import Reason
 
@@ -24,6 +25,8 @@ FIELDS = {
     "id", "reason", "match", "squeezed", "status", "code", "provider", "phase", "permanence", "weak", "names_address",
     "example", "counter_example", "source", "note",
 }  # fmt: skip
+
+CONDITIONS = {"status", "code", "provider", "phase", "weak", "names_address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,7 @@ class Rule:
     counter_examples: tuple[Example, ...] = ()
     source: str = ""
     note: str = ""
-
-    @property
-    def regex(self) -> str:
-        """One expression over folded text for all patterns, bound to whole words."""
-        bound = [p.regex for p in self.patterns if p.whole_words]
-        free = [p.regex for p in self.patterns if not p.whole_words]
-        return "|".join([rf"(?<!\w)(?:{'|'.join(bound)})(?!\w)"] * bool(bound) + free)
+    conditional: bool = False  # it has conditions besides its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +97,27 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing to try: a pattern of the rule at `place`, or its other conditions alone (regex "")."""
+
+    place: int
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """All rules in the order they are asked, and the indexes that keep the search short."""
 
     rules: tuple[Rule, ...]
-    providers: Mapping[str, Provider] = field(default_factory=dict)
-    # word -> (place of a rule, other words): the rule is tried only where one of the others stands in the text too
-    by_word: Mapping[str, tuple[tuple[int, frozenset[str]], ...]] = field(default_factory=dict)
-    by_status: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # "1.1" -> rules without words
-    by_code: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    squeezed: tuple[int, ...] = ()
-    unspaced: tuple[int, ...] = ()  # patterns of scripts that part no words
-    first_fallback: int = 0
+    providers: Mapping[str, Provider]
+    clauses: tuple[Clause, ...]  # in the order of the rules
+    # word -> (number of a clause, sets of words): tried only where one word of each set stands in the text as well
+    by_word: Mapping[str, tuple[tuple[int, tuple[frozenset[str], ...]], ...]]
+    by_status: Mapping[str, tuple[int, ...]]  # "1.1" -> clauses without words
+    by_code: Mapping[str, tuple[int, ...]]
+    squeezed: tuple[int, ...]
+    unspaced: tuple[int, ...]  # patterns of scripts that part no words
+    first_fallback: int  # the number of the first clause of FALLBACKS
 
 
 def load(extra: Sequence[Path] = ()) -> Ruleset:
@@ -233,6 +239,7 @@ def _make(file: str, entry: dict[str, Any]) -> Rule:
         counter_examples=tuple(map(_example, _list(entry.get("counter_example")))),
         source=entry.get("source", ""),
         note=entry.get("note", ""),
+        conditional=bool(entry.keys() & CONDITIONS),
     )
 
 
@@ -241,51 +248,61 @@ def _example(value: str | dict[str, str]) -> Example:
 
 
 def _spread(status: str) -> list[str]:
-    """"5.7.501-503" is three of them."""
+    """ "5.7.501-503" is three of them."""
     found = re.fullmatch(r"(.+\.)(\d+)-(\d+)", status)
     if not found:
         return [status]
     return [f"{found[1]}{detail}" for detail in range(int(found[2]), int(found[3]) + 1)]
 
 
-def _entries(branch: tuple[Segment, ...], rarity: Mapping[str, int]) -> Iterable[tuple[str, frozenset[str]]]:
-    """The rarest words, one of which a match must hold, each with the second rarest."""
-    keys = sorted((_keys(segment, rarity) for segment in branch), key=lambda key: sum(rarity[w] for w in key))
-    also = keys[1] if len(keys) > 1 else frozenset()
-    return [(word, also) for word in keys[0]]
+def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
+    """Puts `rules` in their order behind the words, statuses and codes that make them worth a try."""
+    by_word: dict[str, list[tuple[int, tuple[frozenset[str], ...]]]] = defaultdict(list)
+    by_status: dict[str, list[int]] = defaultdict(list)
+    by_code: dict[str, list[int]] = defaultdict(list)
+    clauses: list[Clause] = []
+    squeezed: list[int] = []
+    unspaced: list[int] = []
+    rarity = Counter(word for rule in rules for word in words_of(fold(rule.example.text)))
+    for place, rule in enumerate(rules):
+        if rule.squeezed:
+            squeezed.append(len(clauses))
+        for pattern in rule.patterns:
+            if not pattern.whole_words:
+                unspaced.append(len(clauses))
+            for word, also in _entries(pattern, rarity):
+                by_word[word].append((len(clauses), also))
+            clauses.append(Clause(place, pattern.regex))
+        if not rule.patterns:
+            for status in dict.fromkeys(status[2:] for status in rule.status):
+                by_status[status].append(len(clauses))
+            for code in rule.codes if not rule.status else ():
+                by_code[code].append(len(clauses))
+            clauses.append(Clause(place))
+    fallback = {f"{name}.toml" for name in FALLBACKS}
+    return Ruleset(
+        rules=tuple(rules),
+        providers=dict(providers),
+        clauses=tuple(clauses),
+        by_word={word: tuple(entries) for word, entries in by_word.items()},
+        by_status={status: tuple(numbers) for status, numbers in by_status.items()},
+        by_code={code: tuple(numbers) for code, numbers in by_code.items()},
+        squeezed=tuple(squeezed),
+        unspaced=tuple(unspaced),
+        first_fallback=next((n for n, c in enumerate(clauses) if rules[c.place].table in fallback), len(clauses)),
+    )
+
+
+def _entries(pattern: Pattern, rarity: Mapping[str, int]) -> set[tuple[str, tuple[frozenset[str], ...]]]:
+    """The words under which `pattern` is found, each with what a text must hold besides."""
+    if not pattern.whole_words:
+        return set()
+    found = set()
+    for branch in pattern.branches:
+        keys = sorted((_keys(s, rarity) for s in branch), key=lambda key: (sum(rarity[w] for w in key), sorted(key)))
+        found |= {(word, tuple(keys[1:])) for word in keys[0]}
+    return found
 
 
 def _keys(segment: Segment, rarity: Mapping[str, int]) -> frozenset[str]:
     return frozenset(min(words, key=lambda word: (rarity[word], word)) for words in segment)
-
-
-def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
-    """Puts `rules` in their order behind the words, statuses and codes that make them worth a try."""
-    by_word: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
-    by_status: dict[str, list[int]] = defaultdict(list)
-    by_code: dict[str, list[int]] = defaultdict(list)
-    rarity = Counter(
-        word
-        for rule in rules for p in rule.patterns for branch in p.branches for segment in branch
-        for word in frozenset().union(*segment)
-    )  # fmt: skip
-    for place, rule in enumerate(rules):
-        branches = (branch for p in rule.patterns if p.whole_words for branch in p.branches)
-        for word, also in {entry for branch in branches for entry in _entries(branch, rarity)}:
-            by_word[word].append((place, also))
-        if not rule.patterns:
-            for status in dict.fromkeys(status[2:] for status in rule.status):
-                by_status[status].append(place)
-            for code in rule.codes if not rule.status else ():
-                by_code[code].append(place)
-    fallback = tuple(f"{name}.toml" for name in FALLBACKS)
-    return Ruleset(
-        rules=tuple(rules),
-        providers=dict(providers),
-        by_word={word: tuple(entries) for word, entries in by_word.items()},
-        by_status={status: tuple(places) for status, places in by_status.items()},
-        by_code={code: tuple(places) for code, places in by_code.items()},
-        squeezed=tuple(n for n, rule in enumerate(rules) if rule.squeezed),
-        unspaced=tuple(n for n, rule in enumerate(rules) if any(not p.whole_words for p in rule.patterns)),
-        first_fallback=next((n for n, rule in enumerate(rules) if rule.table in fallback), len(rules)),
-    )

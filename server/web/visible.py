@@ -11,16 +11,15 @@ from markupsafe import Markup
 _SUSPECT = re.compile(r"[^\t\n\x20-\x7e]")
 _HARMLESS = "\u200c\u200d"
 _MARKED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_ACCENTS = re.compile(
-    r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
-)
+_ACCENT = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_ACCENTS = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 
 
 def visible(value: Any) -> Any:
     """For every value that a template prints: None is nothing, text is made visible, markup of ours stays.
 
-    Control characters become control pictures, other invisible ones (bidi controls, zero-width, unassigned)
-    their number; a heap of accents is cut to three, because it would reach into the lines around it.
+    Control characters and other invisible ones (bidi controls, zero-width, unassigned) become their number, ⟨U+202E⟩;
+    a heap of accents is cut to three, because it would reach into the lines around it.
     """
     if value is None:
         return ""
@@ -54,7 +53,4 @@ def _shown(match: re.Match[str]) -> str:
     character = match[0]
     if character in _HARMLESS or unicodedata.category(character) not in _MARKED:
         return character
-    number = ord(character)
-    if number < 0x20:
-        return chr(0x2400 + number)
-    return "\u2421" if number == 0x7F else f"⟨U+{number:04X}⟩"
+    return f"⟨U+{ord(character):04X}⟩"

@@ -158,7 +158,7 @@ def test_the_mail_itself_is_no_page(client: TestClient, payload: str) -> None:
     [
         ("plain, Grüße, 日本語, שלום, \U0001f468\u200d\U0001f469", None),
         ("tab\tand\r\nlines\n", "tab\tand\nlines\n"),
-        ("a\x1b[31m\x00\x7f", "a␛[31m␀␡"),
+        ("a\x1b[31m\x00\x7f", "a⟨U+001B⟩[31m⟨U+0000⟩⟨U+007F⟩"),
         ("a\u202eb\u2028\ufeff\x85", "a⟨U+202E⟩b⟨U+2028⟩⟨U+FEFF⟩⟨U+0085⟩"),
         ("\ue000\U000e0041", "⟨U+E000⟩⟨U+E0041⟩"),
         ("e\u0301" + "\u0301" * 9 + "x", "e\u0301\u0301\u0301x"),

@@ -1,4 +1,8 @@
-"""Starts the tasks and watches them: one that ends is started again, one that can't start ends all."""
+"""Starts the tasks and watches them: one that ends is started again, one that can't start ends all.
+
+A task's standard input is a pipe whose other end only the supervisor has: where that ends, however it ended, the
+supervisor is no more, and the task ends too.
+"""
 
 import logging
 import os
@@ -18,7 +22,7 @@ TO_MEND = 2  # the exit code of a task that a person must help
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "2"}
 _LONGEST_PAUSE = 10.0
 _STEADY_SECONDS = 30.0
-_GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
+GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
 
 
 @dataclass(slots=True)
@@ -33,7 +37,7 @@ class Task:
     starts_at: float = field(default=0.0)
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, env={**os.environ, **MALLOC})
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE)
         self.started = now
 
     def watch(self, now: float) -> int | None:
@@ -45,45 +49,76 @@ class Task:
         code = self.process.poll()
         if code is None:
             return None
-        self.process = None
+        self.forget()
         self.pause = 0.1 if now - self.started > _STEADY_SECONDS else min(2 * self.pause, _LONGEST_PAUSE)
         self.starts_at = now + self.pause
         return code
 
+    def forget(self) -> None:
+        """It has ended."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process = None
+
 
 def run(settings: Settings, smtp: str, http: str, *, try_it: bool = False) -> int:
     """Runs until SIGTERM or SIGINT. The exit code."""
+    if try_it:
+        threading.Thread(target=_print_hint, args=(settings, smtp, http), daemon=True).start()
+    tasks = [Task(name, _command(name, settings, smtp, http)) for name in ("intake", "worker", "web")]
+    return supervise(tasks, settings.limits.drain_timeout + GRACE_SECONDS)
+
+
+def supervise(tasks: list[Task], patience: float) -> int:
+    """Keeps the tasks running until SIGTERM or SIGINT; `patience` is how long one may take to end. The exit code."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopping.set())
-    tasks = [Task(name, _command(name, settings, smtp, http)) for name in ("intake", "worker", "web")]
     signal.signal(signal.SIGHUP, lambda number, frame: _forward(tasks, signal.SIGHUP))
     code = 0
-    if try_it:
-        threading.Thread(target=_print_hint, args=(settings, smtp, http), daemon=True).start()
     while not stopping.is_set():
         for task in tasks:
             ended = task.watch(time.monotonic())
             if ended == TO_MEND:
+                log.error("%s needs help, see above", task.name)
                 code = TO_MEND
                 stopping.set()
             elif ended is not None:
                 log.warning("%s ended (%s); starting it again in %.1f s", task.name, _told(ended), task.pause)
         stopping.wait(0.1)
-    _stop(tasks, settings.limits.drain_timeout + _GRACE_SECONDS)
+    _stop(tasks, patience)
     return code
+
+
+def follow(patience: float) -> None:
+    """In a task: ends this process when its supervisor has ended, by SIGTERM, and by force after so many seconds."""
+    threading.Thread(target=_follow, args=(patience,), name="follow", daemon=True).start()
+
+
+def _follow(patience: float) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    log.warning("the supervisor is gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(patience)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _command(name: str, settings: Settings, smtp: str, http: str) -> list[str]:
     # -P: a folder that happens to hold a server.py is not looked into
-    own = [sys.executable, "-P", "-m", "server", "serve", "--only", name]
+    own = [sys.executable, "-P", "-m", "server", "serve", "--supervised", "--only", name]
     return [*own, "--data-dir", str(settings.data_dir), "--smtp", smtp, "--http", http]
 
 
 def _print_hint(settings: Settings, smtp: str, http: str) -> None:
     from server import tryout
+    from server.settings import UserError
+    from storage.database import DatabaseUnusable
 
-    print(tryout.hint(settings, smtp, http), flush=True)
+    try:
+        print(tryout.hint(settings, smtp, http), flush=True)
+    except (UserError, DatabaseUnusable, OSError) as error:
+        log.warning("no return path to try: %s", error)
 
 
 def _forward(tasks: list[Task], number: int) -> None:
@@ -104,12 +139,8 @@ def _stop(tasks: list[Task], patience: float) -> None:
                 log.warning("%s does not end and is killed", task.name)
                 task.process.kill()
                 task.process.wait()
+            task.forget()
 
 
 def _told(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def parent_is_gone(parent: int) -> bool:
-    """Whether the process that started a task is no more: it must not run on unwatched."""
-    return os.getppid() != parent

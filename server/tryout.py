@@ -1,5 +1,6 @@
 """What `make serve` prints: a fresh return path and a line to try it with."""
 
+import shlex
 from pathlib import Path
 from textwrap import dedent
 
@@ -21,15 +22,15 @@ def hint(settings: Settings, smtp: str, http: str) -> str:
           {minted["return_path"]}
 
         Let it bounce (the notice is in {notice}):
-          swaks --server {smtp} --from '<>' --to {minted["return_path"]} --data @{_shown(notice)}
+          swaks --server {smtp} --from '<>' --to {minted["return_path"]} --data {_shown(f"@{notice}")}
 
         See what became of it:
           bouncemx captures --data-dir {_shown(settings.data_dir)}
     """)
 
 
-def _shown(path: Path) -> str:
-    return str(path)
+def _shown(path: Path | str) -> str:
+    return shlex.quote(str(path))
 
 
 def _notice(return_path: str, message_id: str) -> str:

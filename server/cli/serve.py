@@ -15,6 +15,7 @@ def serve(
     http: Annotated[str, typer.Option(help="HOST:PORT of the pages.")] = "127.0.0.1:8025",
     only: Annotated[str, typer.Option(help="Run one task in this process: intake, worker or web.")] = "",
     try_it: Annotated[bool, typer.Option("--try", help="Print a return path and a line to try it with.")] = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Run in the foreground; creates and migrates what is missing."""
@@ -23,9 +24,11 @@ def serve(
     logs.set_up()
     loaded = settings.load(data_dir)
     _make(data_dir)
-    if not only:
-        from server import supervisor
+    from server import supervisor
 
+    if supervised:
+        supervisor.follow(loaded.limits.drain_timeout + supervisor.GRACE_SECONDS)
+    if not only:
         raise typer.Exit(supervisor.run(loaded, smtp, http, try_it=try_it))
     if only == "intake":
         from server import intake

@@ -79,7 +79,7 @@ async def data(session: "Session", argument: str) -> Reply | bytes:
         content = await _read(session, reserved)
         if isinstance(content, Reply):
             return content
-        return await _capture(session, content)
+        return await _capture(session, content, reserved)
     finally:
         reserved.release()
         session.transaction = type(session.transaction)()
@@ -103,6 +103,12 @@ class Reserved:
 
     def release(self) -> None:
         self._usage.release(self._octets)
+        self._octets = 0
+
+    def release_after(self, written: asyncio.Future[int]) -> None:
+        """Until then the mail is in memory, whether or not its client waits."""
+        octets, self._octets = self._octets, 0
+        written.add_done_callback(lambda _: self._usage.release(octets))
 
 
 def _refusal(session: "Session", argument: str) -> Reply | None:
@@ -140,12 +146,14 @@ async def _read(session: "Session", reserved: Reserved) -> Content | Reply:
     return replies.BUSY if content.dropped else content
 
 
-async def _capture(session: "Session", content: Content) -> Reply | bytes:
+async def _capture(session: "Session", content: Content, reserved: Reserved) -> Reply | bytes:
     envelope = _envelope(session)
     raw = content.take(received_line(envelope, session.service.hostname))
+    written = session.service.commit.put(envelope, raw)
+    reserved.release_after(written)
     try:
         # the client may leave now; what it sent is stored all the same
-        position = await asyncio.shield(session.service.commit.put(envelope, raw))
+        position = await asyncio.shield(written)
     except OSError:
         return replies.NO_SPACE
     session.idle_commands = 0

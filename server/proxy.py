@@ -7,7 +7,7 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING
 
-from aiosmtpd.proxy_protocol import get_proxy
+from aiosmtpd.proxy_protocol import V2_CMD, ProxyData, get_proxy
 
 from handlers import replies
 
@@ -51,4 +51,13 @@ async def _client_behind(session: "Session") -> str | None:
         return None
     if not found.valid:
         return None
-    return str(found.src_addr) if found.src_addr else session.client
+    return _named(found) or session.client
+
+
+def _named(found: ProxyData) -> str | None:
+    """The address of the client that a proxy speaks for, where it speaks for one that has an address."""
+    address = found.src_addr
+    if found.command == V2_CMD.LOCAL or not isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        return None
+    # an IPv4 client of a proxy's socket for both
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -23,6 +23,7 @@ log = logging.getLogger("bouncemx.smtp")
 COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4 wants 512 at least, extensions add to it
 _COALESCED_OCTETS = 4096
 _HELD_REPLIES_OCTETS = 64 << 10
+_LAST_WORDS = 10.0  # seconds that a client has to read what was said before the end
 
 Verb = Callable[["Session", str], Reply | bytes | Awaitable[Reply | bytes]]
 
@@ -61,6 +62,7 @@ class Session(SMTP):
         self.busy = False  # between DATA and its reply: a drain waits for that
         self.errors = 0  # of the session
         self.idle_commands = 0  # NOOP, RSET, EHLO and the like since the last mail
+        self.over_tls = False  # not before the handshake is done
         self._counted: str | None = None
         self._out = bytearray()
         now = loop.time()
@@ -71,12 +73,12 @@ class Session(SMTP):
     # --- connection
 
     def connection_made(self, transport: Any) -> None:
-        over_tls = self._original_transport is not None
-        if not over_tls:
+        self.over_tls = self._original_transport is not None
+        if not self.over_tls:
             self._begin(transport)
         super().connection_made(transport)
         self.inbox.attach(transport)  # octets sent in clear behind STARTTLS are forgotten (RFC 3207 4.2)
-        if over_tls:
+        if self.over_tls:
             self.transaction, self.helo, self.extended = Transaction(), "", False
 
     def _begin(self, transport: Any) -> None:
@@ -86,10 +88,14 @@ class Session(SMTP):
         self.service.sessions.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.forget()
+        super().connection_lost(error)
+
+    def forget(self) -> None:
+        """The connection is over. aiosmtpd's TLS does not tell us when that was during its handshake."""
         self.service.sessions.discard(self)
         self.uncount()
         self.inbox.end()
-        super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
         self.inbox.feed(data)
@@ -97,7 +103,7 @@ class Session(SMTP):
     def eof_received(self) -> bool:
         # Exim sends the final dot, QUIT and FIN at once: what it sent is still to be done and answered
         self.inbox.end()
-        return self._tls_protocol is None
+        return not self.over_tls
 
     def count(self, client: str) -> bool:
         """Takes one of this client's connections; False where it has none left."""
@@ -117,7 +123,15 @@ class Session(SMTP):
     def _reset_timeout(self, duration: float | None = None) -> None:
         """One timer a connection; progress only moves the mark that it looks at."""
         if self._timeout_handle is None:
-            self._timeout_handle = self.loop.call_later(self.service.limits.idle_timeout, self._timeout_cb)
+            self._look_at(self._deadline())
+
+    def _deadline(self) -> float:
+        return min(self._progress_until, self._ends, self._data_ends or self._ends)
+
+    def _look_at(self, time: float) -> None:
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        self._timeout_handle = self.loop.call_at(time, self._timeout_cb)
 
     def progress(self) -> None:
         self._progress_until = self.loop.time() + self.service.limits.idle_timeout
@@ -125,6 +139,8 @@ class Session(SMTP):
     def begin_data(self) -> None:
         self.busy = True
         self._data_ends = self.loop.time() + self.service.limits.data_timeout
+        if self._timeout_handle is not None and self._data_ends < self._timeout_handle.when():
+            self._look_at(self._data_ends)
 
     def end_data(self) -> None:
         self.busy = False
@@ -132,21 +148,29 @@ class Session(SMTP):
         self.progress()
 
     def _timeout_cb(self) -> None:
-        now = self.loop.time()
-        deadline = min(self._progress_until, self._ends, self._data_ends or self._ends)
         if self.transport is None:
             return
-        if now < deadline:
-            self._timeout_handle = self.loop.call_later(deadline - now + 0.01, self._timeout_cb)
-            return
-        self.dismiss(replies.TIMEOUT)
+        if self.transport.is_closing():
+            self.cut()  # it does not read our last words
+        elif self.loop.time() < self._deadline():
+            self._look_at(self._deadline() + 0.01)
+        else:
+            self.dismiss(replies.TIMEOUT)
 
     def dismiss(self, reply: Reply) -> None:
         """Says this and ends the connection, from outside the command loop."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self._original_transport is not None and not self.over_tls:
+            self.cut()  # nothing can be said in a handshake
+        elif self.transport is not None and not self.transport.is_closing():
             self._writer.write(bytes(self._out) + reply.line)
             self._out.clear()
+            self._close()
+
+    def _close(self) -> None:
+        """Ends the connection when the client has read all; and soon, if it does not."""
+        if self.transport is not None:
             self.transport.close()
+            self._look_at(self.loop.time() + min(_LAST_WORDS, self.service.limits.idle_timeout))
 
     def dismiss_idle(self) -> None:
         """For a drain: ends the session unless it is sending a mail."""
@@ -155,8 +179,8 @@ class Session(SMTP):
 
     def cut(self) -> None:
         """Ends the connection without a word."""
-        transport = self._original_transport or self.transport
-        if isinstance(transport, asyncio.Transport):
+        transport: Any = self._original_transport or self.transport
+        if transport is not None:
             transport.abort()
 
     # --- commands
@@ -174,8 +198,7 @@ class Session(SMTP):
             log.exception("a session failed")
             self.dismiss(replies.INTERNAL)
         finally:
-            if self.transport is not None:
-                self.transport.close()
+            self._close()
 
     async def _command(self) -> bool:
         """Reads and answers one command; False when the connection is to end."""
@@ -236,13 +259,9 @@ class Session(SMTP):
     # --- state
 
     @property
-    def over_tls(self) -> bool:
-        return self._tls_protocol is not None
-
-    @property
     def tls(self) -> str | None:
         """Version and cipher, e.g. "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
-        cipher = self._tls_protocol and self.transport and self.transport.get_extra_info("cipher")
+        cipher = self.over_tls and self.transport and self.transport.get_extra_info("cipher")
         return f"{cipher[1]} {cipher[0]}" if cipher else None
 
 

@@ -3,6 +3,7 @@
 Not here on purpose: AUTH (an MX needs no password), BDAT, ETRN, and everything else that is not in VERBS.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -125,10 +126,11 @@ async def starttls(session: Session, argument: str) -> Reply | bytes:
         return replies.TLS_ACTIVE
     if not session.tls_context:
         return replies.NOT_IMPLEMENTED
-    try:
+    with contextlib.suppress(Exception):  # aiosmtpd wraps whatever the handshake raised
         await SMTP.smtp_STARTTLS(session, "")
-    except Exception:  # aiosmtpd wraps whatever the handshake raised
-        raise ConnectionAbortedError from None
+    if not session.over_tls:  # cut off in the handshake, which need not raise
+        session.forget()
+        raise ConnectionAbortedError
     session.progress()
     return b""
 

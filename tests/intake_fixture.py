@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -113,6 +115,12 @@ class Client:
     def abort(self) -> None:
         self.writer.transport.abort()
 
+    def reset(self) -> None:
+        """Goes away so that the server is told (RST): of a close it can't know whether the client still listens."""
+        connection = self.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
 
 @dataclass(slots=True)
 class Intake:
@@ -158,9 +166,7 @@ class Intake:
 
     async def empty(self) -> None:
         """Waits until every session is over."""
-        async with asyncio.timeout(PATIENCE):
-            while self.service.sessions:  # noqa: ASYNC110 - sessions tell nobody when they end
-                await asyncio.sleep(0.001)
+        await until(lambda: not self.service.sessions)
 
     async def stop(self) -> None:
         for client in self.clients:
@@ -177,6 +183,13 @@ def body(mail: Mail) -> bytes:
     assert lines[0].startswith(b"Received: from ")
     first = next(n for n, line in enumerate(lines) if n and not line.startswith(b"\t"))
     return b"\r\n".join(lines[first:])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for what nobody tells of."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 - that is what it is for
+            await asyncio.sleep(0.001)
 
 
 StartIntake = Callable[..., Awaitable[Intake]]

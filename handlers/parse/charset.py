@@ -40,12 +40,13 @@ def codec_name(label: str | None) -> str:
         return ""
     label = label.strip("\"' ").lower()
     try:
-        name = codecs.lookup(_ALIAS.get(label, label)).name.replace("_", "-")
-    except (LookupError, ValueError, UnicodeError):
+        name = codecs.lookup(_ALIAS.get(label, label)).name
+        if name.replace("-", "_") in _NOT_TEXT:
+            return ""
+        b"x".decode(name, "replace")  # raises for what turns no octets into text, as zlib
+    except (LookupError, ValueError):
         return ""
-    name = codecs.lookup(name).name
-    name = name.replace("iso8859_", "iso8859-")
-    return "" if name.replace("-", "_") in _NOT_TEXT else _SUPERSET.get(name, name)
+    return _SUPERSET.get(name, name)
 
 
 def decode(data: bytes, label: str | None = None) -> tuple[str, bool]:

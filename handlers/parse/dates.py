@@ -54,6 +54,14 @@ def _back() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return before, behind
 
 
+@cache
+def _until() -> re.Pattern[str]:
+    """Words right before a date that has no year: without one of them "3/4" is a room or a share."""
+    words = {phrases.fold(w) for e in phrases.table("dates").values() for w in (*e["until"], *e["back"])}
+    each = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?:^|[\W\d])(?:{each})[\s:(-]{{0,3}}(?:[^\W\d_]{{1,12}}[\s,.]{{1,2}})?\Z|\d[-\s]{{1,3}}\Z")
+
+
 _VERB_LAST = frozenset(
     {"donecegim", "itibaren", "wieder", "zuruck", "weer aanwezig", "tillbaka", "tilbake", "tilbage", "takaisin"}
 )
@@ -115,6 +123,15 @@ def _named(text: str) -> list[Day]:
     return out
 
 
+def _dated(found: re.Match[str], text: str) -> bool:
+    """ "13.11." or "until 13/11", but no "11.30" or "3/4"."""
+    if found["s4"] == "-":
+        return False
+    if found["s4"] == "." and text[found.end("m4") : found.end("m4") + 1] == ".":
+        return True
+    return _until().search(text[max(0, found.start() - LOOK_BEHIND) : found.start()]) is not None
+
+
 def _numeric(text: str, language: str | None, sent: str) -> list[Day]:
     american = language == "en" and re.search(r"-0[4-9]\d\d|-10\d\d|[ECMP][SD]T", sent) is not None
     out: list[Day] = []
@@ -122,7 +139,7 @@ def _numeric(text: str, language: str | None, sent: str) -> list[Day]:
         day = found["d1"] or found["d2"] or found["d3"] or found["d4"]
         month = found["m1"] or found["m2"] or found["m3"] or found["m4"]
         year = found["y1"] or found["y2"] or found["y4"]
-        if found["s4"] == "-" and not year:
+        if found["s4"] and not year and not _dated(found, text):
             continue
         if found["s4"] == "/" and ((american and int(day) <= 12) or int(month) > 12):
             day, month = month, day

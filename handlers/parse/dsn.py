@@ -19,6 +19,9 @@ _OCTAL = re.compile(r"\\([23][0-7]{2})")
 _FOLDED = re.compile(r"[ \t]{0,20}" + FOLD + r"[ \t]{0,80}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNICODE = re.compile(r"\\x\{(10|[0-9A-F]{2,5}|10[0-9A-F]{4})\}")
+_PER_MESSAGE = frozenset(  # RFC 3464 2.2
+    {"reporting-mta", "dsn-gateway", "received-from-mta", "original-envelope-id", "arrival-date"}
+)
 _ACTIONS = {a.value: a for a in Action} | {
     "failure": Action.FAILED,
     "fail": Action.FAILED,
@@ -58,8 +61,10 @@ def _close(current: Headers, message: Headers, recipients: list[Headers]) -> Non
     if not current:
         return
     if "final-recipient" in current or "original-recipient" in current:
+        for name in _PER_MESSAGE & current.keys():  # no empty line behind them
+            message.setdefault(name, current.pop(name))
         recipients.append(current)
-    elif recipients and not {"reporting-mta", "arrival-date"} & current.keys():
+    elif recipients and not _PER_MESSAGE & current.keys():
         for name, value in current.items():  # a group torn by an empty line
             recipients[-1].setdefault(name, value)
     else:

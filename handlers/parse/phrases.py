@@ -53,7 +53,8 @@ class Group:
 
     def _add(self, whole: str, language: str) -> None:
         folded = fold(whole)
-        phrase = Phrase(tuple(p.strip().replace("~", "") for p in folded.split("*")), language, whole)
+        pieces = folded.replace("~ ", " * ").replace("~", "").split("*")
+        phrase = Phrase(tuple(piece.strip() for piece in pieces), language, whole)
         words = [word for word in _WORD.findall(re.sub(r"\S*~", " ", folded)) if word.isascii() or language in _SPACED]
         if words:
             self.keyed.setdefault(max(words, key=len), []).append(phrase)

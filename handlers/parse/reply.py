@@ -3,7 +3,7 @@
 import re
 
 # RFC 3463 2; not part of a dotted longer number (an IP address, a version).
-_STATUS = re.compile(r"(?<![\d.a-zA-Z])([245]\.\d{1,3}\.\d{1,3})(?![\d])(?!\.\d)")
+_STATUS = re.compile(r"(?<![\d.a-zA-Z/])([245]\.\d{1,3}\.\d{1,3})(?!\w)(?!\.\d)")
 # RFC 5321 4.2: three digits, then a space, a hyphen (more lines follow) or the end.
 _CODE = re.compile(r"(?<![\w.:/@#=+-])([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
 _STATUS_AFTER_CODE = re.compile(

@@ -1,0 +1,110 @@
+import pytest
+
+from handlers.parse import dsn
+from handlers.words import Action
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("rfc822; jo@dest.example", "jo@dest.example"),
+        ("RFC822;<jo@dest.example>", "jo@dest.example"),
+        ("rfc/822;jo@dest.example", "jo@dest.example"),
+        ("rfc822; rfc822;jo@dest.example", "jo@dest.example"),
+        ("jo@dest.example", "jo@dest.example"),
+        ("rfc822;jo@dest.example (Jo Smith)", "jo@dest.example"),
+        ("rfc822;Jo.Smith@Dest.Example", "Jo.Smith@Dest.Example"),  # case is kept
+        ("rfc822;jo+2Btag@dest.example", "jo+tag@dest.example"),  # RFC 3461 4 xtext
+        ("rfc822;jo+tag@dest.example", "jo+tag@dest.example"),
+        ("utf-8; j\\x{F6}rg@dest.example", "jörg@dest.example"),  # RFC 6533 3
+        ("utf-8; \\x{1F431}@dest.example", "\U0001f431@dest.example"),
+        ("rfc822; @dest.example", None),
+        ("rfc822;", None),
+        ("", None),
+        ("rfc822; user", "user"),  # local, no domain
+    ],
+)
+def test_address(value: str, address: str | None) -> None:
+    assert dsn.address(value) == address
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        ("smtp; 550 no", "smtp", "550 no"),
+        ("X-Postfix; host mx said: 550 no", "x-postfix", "host mx said: 550 no"),
+        ("550 5.1.1 no; really", None, "550 5.1.1 no; really"),
+        ("smtp;550 one\x1e    two\x1e\tthree", "smtp", "550 one two three"),
+        ("smtp; 550 Empf\\303\\244nger", "smtp", "550 Empfänger"),  # Exim's octal escapes
+        ("smtp; 550 C:\\temp", "smtp", "550 C:\\temp"),
+        ("", None, ""),
+    ],
+)
+def test_diagnostic_code(value: str, kind: str | None, text: str) -> None:
+    assert dsn.diagnostic_code(value) == (kind, text)
+
+
+@pytest.mark.parametrize(
+    ("value", "action"),
+    [
+        ("failed", Action.FAILED),
+        ("Failed (permanent)", Action.FAILED),
+        ("DELAYED", Action.DELAYED),
+        ("delivered; to mailbox", Action.DELIVERED),
+        ("expanded", Action.EXPANDED),
+        ("exploded", None),
+        ("", None),
+    ],
+)
+def test_action(value: str, action: Action | None) -> None:
+    assert dsn.action(value) == action
+
+
+def test_groups_without_empty_lines_between() -> None:
+    message, groups = dsn.groups_of(
+        "Reporting-MTA: dns; mx\nFinal-Recipient: rfc822; a@b\nAction: failed\nFinal-Recipient: "
+        "rfc822; c@d\nAction: delayed"
+    )
+    assert message["reporting-mta"] == "dns; mx"
+    assert [g["final-recipient"] for g in groups] == ["rfc822; a@b", "rfc822; c@d"]
+    assert [g["action"] for g in groups] == ["failed", "delayed"]
+
+
+def test_a_group_torn_by_an_empty_line_is_one() -> None:
+    _, groups = dsn.groups_of("Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; a@b\n\nAction: failed\nStatus: 5.1.1")
+    assert groups == [{"final-recipient": "rfc822; a@b", "action": "failed", "status": "5.1.1"}]
+
+
+def test_a_line_that_is_no_field_continues_the_one_before() -> None:
+    _, groups = dsn.groups_of(
+        "\nFinal-Recipient: rfc822; a@b\nDiagnostic-Code: smtp; 550 no such\nuser here\nAction: failed"
+    )
+    assert dsn.diagnostic_code(groups[0]["diagnostic-code"]) == ("smtp", "550 no such user here")
+    assert groups[0]["action"] == "failed"
+
+
+def test_recipients_are_bounded() -> None:
+    group = "\nFinal-Recipient: rfc822; a@b\nAction: failed\n"
+    assert len(dsn.groups_of(group * 5000)[1]) == dsn.RECIPIENTS
+
+
+def test_the_words_of_a_field_are_kept_beside_what_follows_from_them() -> None:
+    one = dsn.recipient(
+        {
+            "final-recipient": "rfc822; a@b",
+            "action": "failed",
+            "status": "5.0.0 (x)",
+            "diagnostic-code": "smtp; 550 5.2.1 off",
+        }
+    )
+    assert one is not None
+    assert (one.status, one.status_field, one.smtp_code) == ("5.2.1", "5.0.0 (x)", 550)
+
+
+def test_nobody_is_nobody() -> None:
+    assert dsn.recipient({"action": "failed"}) is None
+
+
+def test_envelope_id_is_xtext_decoded() -> None:
+    assert dsn.envelope_id("k4x9+3Dv1+2B") == "k4x9=v1+"
+    assert dsn.envelope_id("") is None

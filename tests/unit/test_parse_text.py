@@ -1,0 +1,195 @@
+"""Recipients and words out of texts."""
+
+import pytest
+
+from handlers.parse import original, parse, sendmail
+from handlers.report import RecipientStatus
+from handlers.words import NoticeForm
+
+HEAD = "From: MAILER-DAEMON@mx.dest.example\r\nTo: b+1@rp.sender.example\r\nSubject: failure notice\r\n"
+
+
+def recipients(text: str, head: str = HEAD) -> list[RecipientStatus]:
+    raw = f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}".replace("\r\n", "\n").replace("\n", "\r\n")
+    return list(parse(raw.encode(), "").recipients)
+
+
+def names(text: str, head: str = HEAD) -> list[str]:
+    return [one.final_recipient for one in recipients(text, head)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "Delivery failed:\n\n<jo@dest.example>:\n550 no\n\n<ann@dest.example>:\n550 no\n",
+            ["jo@dest.example", "ann@dest.example"],
+        ),
+        ("Delivery failed:\n\n  * jo@dest.example\n  * ann@dest.example\n", ["jo@dest.example", "ann@dest.example"]),
+        ("Delivery failed.\nRecipient: jo@dest.example\nContact: help@dest.example\n", ["jo@dest.example"]),
+        (
+            "Zustellung fehlgeschlagen.\nEmpfänger: <jo@dest.example>\nAbsender: <x@sender.example>\n",
+            ["jo@dest.example"],
+        ),
+        ("宛先: jo@dest.example\nメールを配信できませんでした。\n", ["jo@dest.example"]),
+        (
+            "Your message to jo@dest.example could not be delivered. Questions? Write to care@dest.example.",
+            ["jo@dest.example"],
+        ),
+        ("Delivery failed: jo@dest.example. For help, contact <postmaster@dest.example>.\n", ["jo@dest.example"]),
+        (
+            (
+                "A message sent by\n\n  <b+1@rp.sender.example>\n\ncould not be delivered:\n"
+                "\n  jo@dest.example\n    all hosts failed\n"
+            ),
+            ["jo@dest.example"],
+        ),
+        ("550 5.1.1 <jo@dest.example>... User unknown\n", ["jo@dest.example"]),
+        ("Delivery failed, nobody is named.\n", []),
+    ],
+)
+def test_which_addresses_failed(text: str, found: list[str]) -> None:
+    assert names(text) == found
+
+
+def test_our_own_address_never_failed() -> None:
+    assert names("The message from <b+1@rp.sender.example> could not be delivered.") == []
+
+
+def test_x_failed_recipients_where_the_text_names_nobody() -> None:
+    assert names(
+        "It could not be delivered.", HEAD + "X-Failed-Recipients: jo@dest.example,\r\n ann@dest.example\r\n"
+    ) == ["jo@dest.example", "ann@dest.example"]
+
+
+def test_each_recipient_has_its_own_words() -> None:
+    jo, ann = recipients(
+        "Delivery failed:\n\n<jo@dest.example>:\n550 5.1.1 unknown\n\n<ann@dest.example>:\n452 4.2.2 full\n"
+    )
+    assert (jo.smtp_code, jo.status, jo.diagnostic_code) == (550, "5.1.1", "550 5.1.1 unknown")
+    assert (ann.smtp_code, ann.status, ann.diagnostic_code) == (452, "4.2.2", "452 4.2.2 full")
+
+
+def test_no_code_is_invented() -> None:
+    (one,) = recipients("Your message to jo@dest.example could not be delivered: the mailbox is full.")
+    assert (one.smtp_code, one.status, one.status_field) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "(generated from jo@dest.example)",
+        "(ultimately generated from jo@dest.example)",
+        "(expanded from: <jo@dest.example>)",
+    ],
+)
+def test_the_address_mailed_and_the_one_that_failed(words: str) -> None:
+    (one,) = recipients(f"Delivery failed:\n\n  target@far.example\n    {words}\n    550 5.1.1 unknown\n")
+    assert (one.final_recipient, one.original_recipient) == ("target@far.example", "jo@dest.example")
+
+
+ORIGINAL = (
+    "Return-Path: <b+1@rp.sender.example>\nFrom: Shop <news@sender.example>\n"
+    "To: jo@dest.example\nSubject: Order\nMessage-ID: <o1@sender.example>\n\n"
+    "Hello\n"
+)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "--- Below this line is a copy of the message.\n\n",
+        "----- Original message -----\n\n",
+        "Message headers follow.\n\n",
+        "",
+        "------ This is a copy of the message, including all the headers. ------\n------ The body is long. ------\n\n",
+    ],
+)
+def test_a_copy_is_cut_off_and_read(marker: str) -> None:
+    report = parse(
+        f"{HEAD}\nYour message to <jo@dest.example> could not be delivered.\n\n{marker}{ORIGINAL}".encode(), ""
+    )
+    assert report.original is not None
+    assert (report.original.where, report.original.message_id) == ("inline", "<o1@sender.example>")
+    assert report.text == "Your message to <jo@dest.example> could not be delivered."
+    assert report.notice_form is NoticeForm.TEXT
+
+
+def test_a_quoted_copy_is_read_too() -> None:
+    quoted = "".join(f"> {line}\n" for line in ORIGINAL.split("\n"))
+    text, found = original.cut(f"It could not be delivered.\n\n{quoted}")
+    assert found is not None
+    assert (found.message_id, text.strip()) == ("<o1@sender.example>", "It could not be delivered.")
+
+
+def test_a_summary_of_fields_does_not_end_the_notice() -> None:
+    text, found = original.cut(
+        "Your message\n\n  To: jo@dest.example\n  Subject: Order\n  Sent: today\n\ndid not arrive.\n"
+    )
+    assert found is None
+    assert text.endswith("did not arrive.\n")
+    text, found = original.cut(
+        "Fields:\n\n  Message-id: <o1@a.example>\n  From: a@b.example\n  To: c@d.example\n\ncannot be delivered.\n"
+    )
+    assert found is not None
+    assert text.endswith("cannot be delivered.\n")
+
+
+def test_a_notice_without_anything_of_the_original_is_separate() -> None:
+    assert (
+        parse(f"{HEAD}\nYour message to <jo@dest.example> could not be delivered.".encode(), "").notice_form
+        is NoticeForm.SEPARATE
+    )
+
+
+def test_transcripts_tell_who_met_which_reply() -> None:
+    found = sendmail.replies(
+        (
+            "   ----- Transcript of session follows -----\n... while talking to mx.example.:\n"
+            ">>> RCPT To:<jo@dest.example>\n<<< 550-5.1.1 no\n<<< 550 5.1.1 really\n"
+        )(
+            "550 5.1.1 <jo@dest.example>... User unknown\n... while talking to mx2.example.:\n"
+            ">>> DATA\n<<< 421 busy\n<ann@dest.example>... Deferred\n"
+        )
+    )
+    assert found == {
+        "jo@dest.example": "550-5.1.1 no 550 5.1.1 really 550 5.1.1 <jo@dest.example>... User unknown",
+        "ann@dest.example": "421 busy <ann@dest.example>... Deferred",
+    }
+
+
+def test_html_is_read_where_there_is_no_text() -> None:
+    raw = HEAD + (
+        "Content-Type: text/html\r\n\r\n<style>x@y.example</style><p>Not delivered to<br>&lt;jo@dest.example&gt;:</p><td>550</td><td>5.1.1 "
+        "gone</td>"
+    )
+    (one,) = parse(raw.encode(), "").recipients
+    assert one.final_recipient == "jo@dest.example"
+    assert "x@y" not in parse(raw.encode(), "").text
+
+
+def test_reverse_path_given_or_read() -> None:
+    raw = (
+        b"Return-Path: <>\r\nFrom: Mail Router <router@dest.example>\r\nSubject: x\r\n"
+        b"\r\n<jo@dest.example>: 550 5.1.1 user unknown\r\n"
+    )
+    assert parse(raw).kind is parse(raw, "").kind
+
+
+def test_the_report_carries_what_later_steps_need() -> None:
+    raw = HEAD + (
+        "Message-ID: <n1@mx.dest.example>\r\nIn-Reply-To: <o1@sender.example>\r\n"
+        "References: <o0@sender.example>\r\n <o1@sender.example>\r\n"
+    )(
+        "Date: Tue, 3 Nov 2026 10:20:30 +0000\r\nX-Mimecast-Originator: <>\r\n\r\n"
+        "Not delivered: b+1@rp.sender.example -> jo@dest.example. The address is unknown to the "
+        "server.\r\n"
+    )
+    report = parse(raw.encode(), "")
+    assert report.message_id == "<n1@mx.dest.example>"
+    assert report.in_reply_to == ("<o1@sender.example>",)
+    assert report.references == ("<o0@sender.example>", "<o1@sender.example>")
+    assert report.addresses_in_text == ("b+1@rp.sender.example", "jo@dest.example")
+    assert report.gateway == "Mimecast"
+    assert report.language == "en"
+    assert report.date == "Tue, 3 Nov 2026 10:20:30 +0000"

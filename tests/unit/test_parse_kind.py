@@ -154,10 +154,8 @@ def test_a_bounce_with_auto_submitted_is_a_bounce() -> None:
 
 def part(ctype: str, body: str, subject: str = "x", report: str = "") -> Kind:
     raw = (
-        (
-            f"From: {PERSON}\r\nSubject: {subject}\r\nContent-Type: multipart/report; report-type={report}; "
-            "boundary=b\r\n\r\n"
-        )
+        f"From: {PERSON}\r\nSubject: {subject}\r\nContent-Type: multipart/report; report-type={report}; "
+        "boundary=b\r\n\r\n"
         f"--b\r\nContent-Type: text/plain\r\n\r\nSee below.\r\n--b\r\nContent-Type: {ctype}\r\n\r\n{body}\r\n--b--\r\n"
     )
     return parse(raw.encode(), "jo@dest.example").kind

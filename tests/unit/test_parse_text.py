@@ -144,13 +144,10 @@ def test_a_notice_without_anything_of_the_original_is_separate() -> None:
 
 def test_transcripts_tell_who_met_which_reply() -> None:
     found = sendmail.replies(
-        (
-            "   ----- Transcript of session follows -----\n... while talking to mx.example.:\n"
-            ">>> RCPT To:<jo@dest.example>\n<<< 550-5.1.1 no\n<<< 550 5.1.1 really\n"
-        )(
-            "550 5.1.1 <jo@dest.example>... User unknown\n... while talking to mx2.example.:\n"
-            ">>> DATA\n<<< 421 busy\n<ann@dest.example>... Deferred\n"
-        )
+        "   ----- Transcript of session follows -----\n... while talking to mx.example.:\n"
+        ">>> RCPT To:<jo@dest.example>\n<<< 550-5.1.1 no\n<<< 550 5.1.1 really\n"
+        "550 5.1.1 <jo@dest.example>... User unknown\n... while talking to mx2.example.:\n"
+        ">>> DATA\n<<< 421 busy\n<ann@dest.example>... Deferred\n"
     )
     assert found == {
         "jo@dest.example": "550-5.1.1 no 550 5.1.1 really 550 5.1.1 <jo@dest.example>... User unknown",
@@ -160,7 +157,8 @@ def test_transcripts_tell_who_met_which_reply() -> None:
 
 def test_html_is_read_where_there_is_no_text() -> None:
     raw = HEAD + (
-        "Content-Type: text/html\r\n\r\n<style>x@y.example</style><p>Not delivered to<br>&lt;jo@dest.example&gt;:</p><td>550</td><td>5.1.1 "
+        "Content-Type: text/html\r\n\r\n<style>x@y.example</style><p>Not delivered to<br>&lt;jo@dest.example&gt;:</p>"
+        "<td>550</td><td>5.1.1 "
         "gone</td>"
     )
     (one,) = parse(raw.encode(), "").recipients
@@ -180,7 +178,6 @@ def test_the_report_carries_what_later_steps_need() -> None:
     raw = HEAD + (
         "Message-ID: <n1@mx.dest.example>\r\nIn-Reply-To: <o1@sender.example>\r\n"
         "References: <o0@sender.example>\r\n <o1@sender.example>\r\n"
-    )(
         "Date: Tue, 3 Nov 2026 10:20:30 +0000\r\nX-Mimecast-Originator: <>\r\n\r\n"
         "Not delivered: b+1@rp.sender.example -> jo@dest.example. The address is unknown to the "
         "server.\r\n"

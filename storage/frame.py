@@ -26,6 +26,7 @@ _POSITION = struct.Struct(">Q")
 MAX_ENVELOPE_OCTETS = 4 << 20  # 1000 recipients of 320 characters are 1.3 MB
 MAX_MAIL_OCTETS = (1 << 30) + (64 << 10)  # the largest that can be allowed, and our Received field
 _SEARCH_OCTETS = 1 << 20
+_CHECKED_OCTETS = 1 << 30  # a mail can be full of what looks like frames: a search checks no more than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,22 @@ def decode_envelope(data: bytes) -> Envelope:
 
 def read(fd: int, offset: int, position: int) -> Frame | None:
     """The frame at this offset of the file; None where none stands there whole."""
+    claim = _claim(fd, offset)
+    return _checked(fd, offset, position, *claim) if claim else None
+
+
+def _claim(fd: int, offset: int) -> tuple[int, int, int] | None:
+    """What a header says: octets of envelope and mail, checksum. None where it can't be one."""
     header = os.pread(fd, HEADER.size, offset)
     if len(header) < HEADER.size:
         return None
     magic, envelope_octets, raw_octets, checksum = HEADER.unpack(header)
     if magic != MAGIC or envelope_octets > MAX_ENVELOPE_OCTETS or raw_octets > MAX_MAIL_OCTETS:
         return None
+    return envelope_octets, raw_octets, checksum
+
+
+def _checked(fd: int, offset: int, position: int, envelope_octets: int, raw_octets: int, checksum: int) -> Frame | None:
     envelope = os.pread(fd, envelope_octets, offset + HEADER.size)
     raw = os.pread(fd, raw_octets, offset + HEADER.size + envelope_octets)
     if len(raw) < raw_octets or _checksum(position, envelope, raw) != checksum:
@@ -85,9 +96,15 @@ def read(fd: int, offset: int, position: int) -> Frame | None:
 
 def search(fd: int, offset: int, position: int) -> Frame | None:
     """The next whole frame at or behind this offset: what damage in the middle of a file leaves."""
+    size = os.fstat(fd).st_size
+    checked = 0
     for found in _occurrences(fd, offset):
-        frame = read(fd, found, position + found - offset)
-        if frame:
+        claim = _claim(fd, found)
+        if claim is None or found + HEADER.size + claim[0] + claim[1] > size:
+            continue
+        frame = _checked(fd, found, position + found - offset, *claim)
+        checked += claim[0] + claim[1]
+        if frame or checked > _CHECKED_OCTETS:
             return frame
     return None
 

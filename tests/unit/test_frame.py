@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -26,6 +26,7 @@ ENVELOPES = st.builds(
 )
 POSITIONS = st.integers(0, 2**53)
 RAW = st.binary(max_size=50)
+SMALL = Envelope("", ("a@b",), "h", "c", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def framed(position: int, envelope: Envelope, raw: bytes) -> bytes:
@@ -69,11 +70,8 @@ def test_every_changed_octet_and_every_cut_is_seen(example: bytes) -> None:
 
 @given(st.lists(st.sampled_from([b"BMX1", b"BM", b"BMX1" * 5, bytes(16), b"x" * 7]), max_size=8).map(b"".join))
 def test_a_frame_is_found_behind_anything(junk: bytes) -> None:
-    envelope = frame.decode_envelope(
-        b'{"reverse_path":"","forward_paths":[],"helo":"","client":"","received_at":"2026-01-01T00:00:00+00:00"}'
-    )
     position = 1000 + len(junk)
-    with file_of(b"?" * 10 + junk + framed(position, envelope, b"raw")) as fd:
+    with file_of(b"?" * 10 + junk + framed(position, SMALL, b"raw")) as fd:
         found = frame.search(fd, 10, 1000)
         assert found is not None
         assert (found.position, found.mail.raw) == (position, b"raw")
@@ -110,8 +108,25 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
         frame.encode(0, bytes(frame.MAX_ENVELOPE_OCTETS + 1), b"")
 
 
+def test_a_mail_full_of_false_frames_costs_no_more_than_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    false = b"".join(frame.HEADER.pack(frame.MAGIC, 0, 1000 + n, 0) for n in range(500)) + bytes(2000)
+    read: list[int] = []
+    pread = os.pread
+    with file_of(false + framed(len(false), SMALL, b"raw")) as fd:
+        assert frame.search(fd, 0, 0) is not None
+        monkeypatch.setattr(frame, "_CHECKED_OCTETS", 100_000)
+        monkeypatch.setattr(os, "pread", lambda *args: read.append(len(found := pread(*args))) or found)
+        assert frame.search(fd, 0, 0) is None
+    assert sum(read) < 150_000
+
+
+def test_what_does_not_fit_into_the_file_is_not_read(example: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame, "_CHECKED_OCTETS", 1)
+    with file_of(frame.HEADER.pack(frame.MAGIC, 0, frame.MAX_MAIL_OCTETS, 0) * 9 + example) as fd:
+        assert frame.search(fd, 0, 7 - 9 * frame.HEADER.size) is not None
+
+
 @pytest.fixture
 def example() -> bytes:
     """A small frame for position 7."""
-    fields = b'{"reverse_path":"","forward_paths":["a@b"],"helo":"h","client":"c","received_at":"2026-01-01T00:00:00"}'
-    return framed(7, frame.decode_envelope(fields), b"Subject: x\r\n\r\n")
+    return framed(7, SMALL, b"Subject: x\r\n\r\n")

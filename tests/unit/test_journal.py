@@ -45,6 +45,12 @@ def iter_reads(reader: Reader) -> Iterator[frame.Mail]:
         yield from found
 
 
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments are begun by size alone, however slow the machine is."""
+    monkeypatch.setattr(journal, "SEGMENT_SECONDS", 3600)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """clock(seconds) sets the time; the same second until it is set again."""
@@ -326,6 +332,21 @@ def test_what_was_consumed_goes_but_never_the_newest_segment(tmp_path: Path) -> 
         assert raws(tmp_path) == [b"three"]
         assert [segment.start for segment in journal.segments(tmp_path)] == [third]
         assert write(writer, b"four")[0] > third
+
+
+def test_a_segment_is_begun_now_and_then_while_the_worker_keeps_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SEGMENT_SECONDS", -1)
+    with Writer(tmp_path) as writer:
+        for number in range(12):
+            write(writer, b"%d" % number)
+        behind = len(journal.segments(tmp_path))
+        assert behind == journal._KEEPING_UP + 1  # the worker is behind: what there is grows
+        Reader(tmp_path).remove_consumed(writer.position)
+        write(writer, b"12")
+        assert len(journal.segments(tmp_path)) == 2
+    assert raws(tmp_path)[-1] == b"12"
 
 
 def test_one_process_writes(tmp_path: Path) -> None:

@@ -179,6 +179,12 @@ def _check_pairs(settings: Settings) -> None:
         raise UserError(
             f"token_late_days = {late}: it counts from the same day as token_valid_days = {valid}, give at least that"
         )
+    room, message = settings.limits.in_flight_octets, settings.limits.message_octets
+    if room < 2 * message:
+        raise UserError(
+            f"limits.in_flight_octets = {room}: give at least twice limits.message_octets = {message}, "
+            "or no message of that size finds room"
+        )
 
 
 # where pydantic's own words name no way out, or speak of Python

@@ -48,6 +48,8 @@ def ehlo(session: Session, argument: str) -> Reply | bytes:
 def mail(session: Session, argument: str) -> Reply:
     if not session.helo:
         return replies.NEED_HELO
+    if session.service.draining:
+        return replies.SHUTTING_DOWN
     if session.service.tls_required and not session.over_tls:
         return replies.NEED_TLS
     if session.transaction.reverse_path is not None:

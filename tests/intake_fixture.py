@@ -5,7 +5,8 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from handlers.envelope import Mail
+from handlers.envelope import Envelope, Mail
 from handlers.keys import account_key
 from handlers.verp import mint, mint_base
 from server import intake, sockets
@@ -175,6 +176,20 @@ class Intake:
         await intake.drain(self.service, 0.01)
         await self.service.commit.close()
         self.writer.close()
+
+
+class Gated(journal.Writer):
+    """Writes when it may."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.begun = threading.Event()
+        self.may_write = threading.Event()
+
+    def write(self, batch: Sequence[tuple[Envelope, bytes]]) -> list[int]:
+        self.begun.set()
+        assert self.may_write.wait(PATIENCE)
+        return super().write(batch)
 
 
 def body(mail: Mail) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 
 from server import intake as intake_module
-from tests.intake_fixture import PATIENCE, Intake, StartIntake, body
+from tests.intake_fixture import PATIENCE, Gated, Intake, StartIntake, body
 
 STOPPING = b"421 4.3.2 Service is stopping, try again later\r\n"
 
@@ -36,6 +36,22 @@ async def test_a_busy_session_finishes_its_mail(start_intake: StartIntake) -> No
     assert await client.rest() == STOPPING
     await draining
     assert [body(mail) for mail in intake.captured()] == [b"first half\r\nsecond half\r\n"]
+
+
+async def test_a_client_that_always_has_one_more_does_not_hold_up_the_stop(start_intake: StartIntake) -> None:
+    intake = await start_intake(store=Gated)
+    client = await intake.greeted()
+    await client.until_data(intake.token)
+    again = f"MAIL FROM:<>\r\nRCPT TO:<{intake.token}>\r\nDATA\r\ntwo\r\n.\r\n"
+    await client.send(b"one\r\n.\r\n" + again.encode())
+    await asyncio.to_thread(intake.writer.begun.wait, PATIENCE)
+    draining = asyncio.ensure_future(drained(intake))
+    await asyncio.sleep(0)
+    intake.writer.may_write.set()
+    assert (await client.reply()).startswith("250 ")
+    assert await client.rest() == STOPPING
+    await draining
+    assert [body(mail) for mail in intake.captured()] == [b"one\r\n"]
 
 
 async def test_whoever_takes_too_long_is_cut(start_intake: StartIntake) -> None:

@@ -2,31 +2,12 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from handlers.envelope import Envelope
-from storage import journal
-from tests.intake_fixture import DOMAIN, PATIENCE, Intake, StartIntake, minted, until
+from tests.intake_fixture import DOMAIN, PATIENCE, Gated, Intake, StartIntake, minted, until
 
 MIB = 1 << 20
-
-
-class Gated(journal.Writer):
-    """Writes when it may."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.begun = threading.Event()
-        self.may_write = threading.Event()
-
-    def write(self, batch: Sequence[tuple[Envelope, bytes]]) -> list[int]:
-        self.begun.set()
-        assert self.may_write.wait(PATIENCE)
-        return super().write(batch)
 
 
 async def greeting(intake: Intake, source: str) -> str:

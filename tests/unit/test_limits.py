@@ -1,13 +1,14 @@
 """What one client may take: connections, guesses and memory, under a clock that stands still."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.limits import _REMEMBERED_GUESSERS, Usage, network_of
-from server.settings import Limits
+from server.settings import Limits, UserError, load
 
 
 class Clock:
@@ -100,6 +101,15 @@ def test_memory_for_mail_in_flight() -> None:
     used.release(10)
     assert used.reserve(10)
     assert not used.reserve(1)
+
+
+def test_a_message_that_never_finds_room_is_told_at_the_start(tmp_path: Path) -> None:
+    toml = tmp_path / "bouncemx.toml"
+    toml.write_text("[limits]\nmessage_octets = 104857600\nin_flight_octets = 104857600\n")
+    with pytest.raises(UserError, match="in_flight_octets = 104857600: give at least twice"):
+        load(tmp_path)
+    toml.write_text("[limits]\nmessage_octets = 104857600\nin_flight_octets = 209715200\n")
+    assert load(tmp_path).limits.in_flight_octets == 200 << 20
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Task:
     starts_at: float = field(default=0.0)
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, env={**os.environ, **MALLOC})
         self.started = now
 
     def watch(self, now: float) -> int | None:

@@ -1,5 +1,7 @@
 """A mail by itself: parsed and classified, with nothing known of what was sent."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from handlers.bounce import Link
@@ -14,8 +16,9 @@ from server.rulebook import classifier
 class Inspector:
     """Inspects one mail after the other."""
 
-    def __init__(self, profile: Profile = Profile.HUBSPOT) -> None:
-        self._classifier = classifier((), profile)
+    def __init__(self, rules: Sequence[Path] = (), profile: Profile = Profile.HUBSPOT) -> None:
+        """With the operator's rule files in front of ours. Raises UserError for rules that are wrong."""
+        self._classifier = classifier(rules, profile)
 
     def inspect(self, raw: bytes) -> dict[str, Any]:
         """One mail as `inspect --json` prints it, without "file"."""

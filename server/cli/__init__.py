@@ -1,11 +1,12 @@
 """The bouncemx command. Each command is in a module of its own; each imports what it needs when it runs."""
 
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
 
-from server.cli import explain, inspect_mails, journal, keys, listings, mint, rules, serve
+from server.cli import doctor, explain, inspect_mails, journal, keys, listings, mint, rules, serve
 
 app = typer.Typer(
     name="bouncemx",
@@ -24,6 +25,7 @@ app.command()(listings.suppressions)
 app.command()(listings.accounts)
 app.command()(inspect_mails.inspect)
 app.command()(explain.explain)
+app.command()(doctor.doctor)
 app.add_typer(journal.app, name="journal")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
@@ -33,9 +35,11 @@ def main() -> NoReturn:
     """Runs a command. Exit codes: 0 done, 1 it failed and may work later, 2 something is to be mended first."""
     from server.cli.trouble import explained
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a letter shows its number
     try:
         with explained():
-            app()
+            app(prog_name="bouncemx")
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
     sys.exit(0)

@@ -1,11 +1,15 @@
 """bouncemx explain: why a mail was judged as it was."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+
+if TYPE_CHECKING:
+    from server.settings import Settings
 
 
 def explain(
@@ -13,14 +17,17 @@ def explain(
     json: Json = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Say why: the rule that decided, the words that it matched, what nearly won."""
+    """Say why a mail was judged as it was.
+
+    For each recipient: the rule that decided, the words that it matched, what nearly won.
+    """
     from handlers.parse import parse
     from server import settings
     from server.cli.output import print_lines
     from server.rulebook import classifier
 
     loaded = settings.load(data_dir)
-    report = parse(_raw(what, data_dir))
+    report = parse(*_mail(what, loaded))
     found = classifier(loaded.rules, loaded.profile).explain(report)
     rows = [
         {
@@ -44,21 +51,22 @@ def explain(
     print_lines(rows, json=json, plain=_told)
 
 
-def _raw(what: str, data_dir: Path) -> bytes:
+def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None]:
+    """The octets, and the reverse path, which only a capture's envelope knows."""
     from server.settings import UserError
 
     if Path(what).is_file():
-        return Path(what).read_bytes()
-    if not what.isdigit():
+        return Path(what).read_bytes(), None
+    if not re.fullmatch(r"[0-9]{1,19}", what):
         raise UserError(f"{what}: there is no such file, and a capture's id is a number")
     from server.cli.listings import reading
-    from storage.captures import raw
+    from storage import captures
 
-    with reading(data_dir) as connection:
-        found = raw(connection, int(what))
-    if found is None:
+    with reading(loaded) as connection:
+        found, raw = captures.get(connection, int(what)), captures.raw(connection, int(what))
+    if found is None or raw is None:
         raise UserError(f"there is no capture {what}; `bouncemx captures` shows them")
-    return found
+    return raw, found["envelope"]["reverse_path"]
 
 
 def _told(row: dict[str, Any]) -> str:

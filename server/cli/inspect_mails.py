@@ -6,19 +6,26 @@ from typing import Annotated
 import typer
 
 from handlers.words import Profile
-from server.cli.options import Json
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 
 
 def inspect(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Mails, folders, mbox files, Maildirs.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Mails, folders, mbox files, Maildirs.")],
     json: Json = False,
-    profile: Annotated[Profile, typer.Option(help="Mapping of reasons to types.")] = Profile.HUBSPOT,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Mapping of reasons to types; that of the settings where not given.")
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Parse and classify mails. Nothing is known of what was sent, so nothing is matched."""
-    from server import mailfiles, offline
+    """Say what mails are and why they bounced, offline.
+
+    Nothing is known of what was sent, so nothing is matched.
+    """
+    from server import mailfiles, offline, settings
     from server.cli.output import print_table
 
-    inspector = offline.Inspector(profile)
+    loaded = settings.load(data_dir)
+    inspector = offline.Inspector(loaded.rules, profile or loaded.profile)
     rows = ({"file": name, **inspector.inspect(raw)} for name, raw in mailfiles.read(paths))
     print_table(
         rows,

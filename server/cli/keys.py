@@ -39,11 +39,13 @@ def rotate(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 @app.command("export")
 def export(
-    account: Annotated[str, typer.Argument(help="The account whose key it is.")], data_dir: DataDir = DEFAULT_DATA_DIR
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account whose key it is.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """The key of one account, to mint return paths without the server. It is a secret of that account."""
     from handlers.keys import account_key
     from server import settings
+    from server.settings import UserError
     from storage import accounts, database
     from storage.keyring import open_or_create
 
@@ -52,4 +54,7 @@ def export(
     url = database.locate(loaded.database_url, data_dir)
     database.migrate(url)
     with database.Database(url) as db, db.writer() as connection:
-        print(account_key(ring, accounts.ensure(connection, account).id))
+        try:
+            print(account_key(ring, accounts.ensure(connection, account).id))
+        except ValueError as error:
+            raise UserError(str(error)) from None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,21 +11,27 @@ from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from server.settings import Settings
+
 
 def captures(
     json: Json = False,
     raw: Annotated[bool, typer.Option("--raw", help="With --json: the mail itself, octets as latin-1.")] = False,
-    contains: Annotated[str, typer.Option(help="Only those with this text in subject, ids, paths or the mail.")] = "",
+    contains: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only those with this text in subject, ids, paths or the mail.")
+    ] = "",
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Every mail that was received on a return path, newest last."""
+    from server import settings
     from server.cli.output import print_table
     from storage.captures import Filter, find
 
-    with reading(data_dir) as connection:
+    loaded = settings.load(data_dir)
+    with reading(loaded) as connection:
         found = find(connection, Filter(contains=contains or None), raw=raw and json)
         print_table(
-            found,
+            (_with_return_path(row, loaded) for row in found),
             json=json,
             columns=[
                 ("id", lambda row: row["id"]),
@@ -44,57 +49,69 @@ def captures(
 
 def bounces(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The verdicts on deliveries, newest last."""
+    from server import settings
     from server.cli.output import fields, print_table
     from storage.bounces import Filter, find
 
-    with reading(data_dir) as connection:
+    loaded = settings.load(data_dir)
+    with reading(loaded) as connection:
         columns = fields(
             "id", "created_at", "account", "address", "type", "category", "reason", "rule", "status", "capture"
         )
-        print_table(find(connection, Filter()), json=json, columns=columns)
+        found = (_with_return_path(row, loaded) for row in find(connection, Filter()))
+        print_table(found, json=json, columns=columns)
 
 
 def messages(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """What was sent, newest last."""
+    from server import settings
     from server.cli.output import fields, print_table
     from storage.messages import listing
 
-    with reading(data_dir) as connection:
+    with reading(settings.load(data_dir)) as connection:
         columns = fields("id", "account", "message_id", "envelope_id", "subject", "campaign", "kind", "deliveries")
         print_table(listing(connection), json=json, columns=columns)
 
 
 def suppressions(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The addresses not to mail again."""
+    from server import settings
     from server.cli.output import fields, print_table
     from storage.suppressions import listing
 
-    with reading(data_dir) as connection:
+    with reading(settings.load(data_dir)) as connection:
         columns = fields("address", "account", "type", "category", "reason", "since", "capture")
         print_table(listing(connection), json=json, columns=columns)
 
 
 def accounts(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The accounts that send."""
+    from server import settings
     from server.cli.output import fields, print_table
     from storage.accounts import listing
 
-    with reading(data_dir) as connection:
+    with reading(settings.load(data_dir)) as connection:
         print_table(listing(connection), json=json, columns=fields("id", "name", "created_at"))
 
 
 @contextmanager
-def reading(data_dir: Path) -> "Iterator[Connection]":
+def reading(loaded: "Settings") -> "Iterator[Connection]":
     """A transaction that reads, on a data folder that may be empty."""
-    from server import settings
     from storage import database
 
-    loaded = settings.load(data_dir)
-    data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, data_dir)
+    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    url = database.locate(loaded.database_url, loaded.data_dir)
     database.migrate(url)
     with database.Database(url) as db, db.reader() as connection:
         yield connection
+
+
+def _with_return_path(row: dict[str, Any], loaded: "Settings") -> dict[str, Any]:
+    """What was sent, with the address that it was sent from; null where it was given no token."""
+    if row["message"]:
+        token = row["message"]["token"]
+        row["message"]["return_path"] = f"{token}@{loaded.return_path_domain}" if token else None
+    return row
 
 
 def _first(row: dict[str, Any], field: str) -> object:

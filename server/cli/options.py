@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar="BOUNCEMX_DATA_DIR", help="The data folder.", show_default=True)
+    Path,
+    typer.Option(
+        "--data-dir", metavar="FOLDER", envvar="BOUNCEMX_DATA_DIR", help="The data folder.", show_default=True
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 DEFAULT_DATA_DIR = Path("data")

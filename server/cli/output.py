@@ -42,10 +42,10 @@ def fields(*names: str) -> list[tuple[str, Callable[[Row], object]]]:
 
 
 def dumps(row: Row) -> str:
-    """One line; lone surrogates can't be written as UTF-8, so they stay escaped."""
+    """One line; what standard output can't say, and lone surrogates that nobody can, stays escaped."""
     text = jsonlib.dumps(row, ensure_ascii=False, separators=(",", ":"))
     try:
-        text.encode()
+        text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         return jsonlib.dumps(row, separators=(",", ":"))
     return text

@@ -11,14 +11,19 @@ TASKS = ("intake", "worker", "web")
 
 
 def serve(
-    smtp: Annotated[str, typer.Option(help="HOST:PORT to take mail at.")] = "127.0.0.1:2525",
-    http: Annotated[str, typer.Option(help="HOST:PORT of the pages.")] = "127.0.0.1:8025",
-    only: Annotated[str, typer.Option(help="Run one task in this process: intake, worker or web.")] = "",
+    smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="HOST:PORT to take mail at.")] = "127.0.0.1:2525",
+    http: Annotated[str, typer.Option(metavar="HOST:PORT", help="HOST:PORT of the pages.")] = "127.0.0.1:8025",
+    only: Annotated[
+        str, typer.Option(metavar="TASK", help="Run one task in this process: intake, worker or web.")
+    ] = "",
     try_it: Annotated[bool, typer.Option("--try", help="Print a return path and a line to try it with.")] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Run in the foreground; creates and migrates what is missing."""
+    """Take mail, work on it and show it, in the foreground.
+
+    Creates and migrates what is missing. SIGTERM ends it.
+    """
     from server import logs, settings
 
     logs.set_up()

@@ -21,24 +21,26 @@ lint: $(VENV)/.development
 bench: $(VENV)/.development
 	$(BIN)/python tests/bench/intake.py
 
-# the lock names no index; it holds for every Python that we support
+# the locks name no index; they hold for every Python that we support
+LOCK = uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header
 lock:
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --no-annotate --no-header --extra postgres pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --no-annotate --no-header --extra postgres --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(LOCK) --extra postgres pyproject.toml -o requirements.txt
+	$(LOCK) --extra postgres --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(LOCK) --group build -o requirements-build.txt
 
 clean:
 	rm -rf $(VENV) $(DATA)
 
-$(VENV)/.runtime: requirements.txt pyproject.toml
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED = install --require-hashes -r
+
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PIP) $(LOCKED) requirements-build.txt
+	$(PIP) $(LOCKED) requirements.txt
+	$(PIP) install --no-build-isolation --no-deps -e .
 	touch $@
 
-$(VENV)/.development: requirements-dev.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	touch $@ $(VENV)/.runtime
+$(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
+	$(PIP) $(LOCKED) requirements-dev.txt
+	touch $@

@@ -38,7 +38,7 @@ def last(name: str) -> str:
 
 
 def locked(name: str) -> dict[str, Requirement]:
-    text = re.sub(r"\\\n\s*", " ", (ROOT / "deploy" / name).read_text())
+    text = re.sub(r"\\\n\s*", " ", (ROOT / name).read_text())
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", line) for line in lines), "a line without hash"
     found = [Requirement(line.split(" --hash", 1)[0]) for line in lines]
@@ -94,7 +94,7 @@ def test_the_build_lock_has_the_builder() -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_index(name: str) -> None:
-    assert "://" not in (ROOT / "deploy" / name).read_text()
+    assert "://" not in (ROOT / name).read_text()
 
 
 def test_it_runs_as_nobody_special_and_keeps_its_data() -> None:

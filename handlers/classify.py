@@ -64,6 +64,10 @@ class Classifier:
         """The verdict on a bare reply, as a failure."""
         return self.classify(as_report(example))[0]
 
+    def tried(self, example: Example) -> tuple[tuple[str, str], ...]:
+        """What is tried for a bare reply, as in Explanation."""
+        return self.explain(as_report(example))[0].tried
+
     def _explain(self, report: Report, recipient: RecipientStatus) -> Explanation:
         evidence = Evidence.of(report, recipient)
         texts = list(evidence.texts())

@@ -39,7 +39,7 @@ def fold(text: str) -> str:
 def words_of(folded: str) -> frozenset[str]:
     """The words of a folded text, and of a host name every domain above it."""
     words = set(folded.split())
-    for word in [word for word in words if "." in word]:
+    for word in [word for word in words if "." in word and len(word) <= 255]:  # RFC 1035 2.3.4
         while "." in word:
             word = word.partition(".")[2]
             words.add(word)

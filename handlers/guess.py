@@ -17,7 +17,8 @@ from handlers.words import Reason
 MAX_WORDS = 60
 STEM = 6  # letters: "reject", "rejected" and "rejecting" are one
 STOPS = frozenset(
-    "a an and are as at be been by for from has have in is it its of on or our that the this to was we with your".split()
+    {"a", "an", "and", "are", "as", "at", "be", "been", "by", "for", "from", "has", "have", "in", "is", "it", "its"}
+    | {"of", "on", "or", "our", "that", "the", "this", "to", "was", "we", "with", "your"}
 )
 
 

@@ -31,7 +31,7 @@ def written() -> Texts:
 
 def of_rules(ruleset: Ruleset) -> Texts:
     """Examples and a few forms of every pattern."""
-    shuffle = random.Random(7)  # noqa: S311 - the same model every time
+    shuffle = random.Random(7)  # the same model every time
     texts: Texts = []
     for rule in ruleset.rules:
         if rule.table.removesuffix(".toml") in FALLBACKS or rule.reason is Reason.UNKNOWN:
@@ -60,7 +60,7 @@ def one_form(source: str, shuffle: random.Random) -> str:
 
 def cross_validate(texts: Texts, base: Texts, temperature: float) -> list[tuple[float, bool]]:
     """Confidence and correctness of every written text, guessed by a model that has not seen it."""
-    shuffled = random.Random(3).sample(texts, len(texts))  # noqa: S311
+    shuffled = random.Random(3).sample(texts, len(texts))
     results = []
     for fold_number in range(FOLDS):
         held = shuffled[fold_number::FOLDS]

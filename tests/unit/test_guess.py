@@ -1,0 +1,94 @@
+"""The guess: made from texts of this repository, small, honest about how sure it is, and never certain."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.classify import Classifier
+from handlers.folding import fold
+from handlers.guess import Guesser, features, train
+from handlers.report import RecipientStatus, Report
+from handlers.ruleset import load
+from handlers.words import Action, BounceType, Kind, Reason
+from tests.model import train_guess
+
+MODEL = Guesser.load()
+TEXTS = [
+    (fold("the box is brim full"), Reason.MAILBOX_FULL),
+    (fold("no room in the box"), Reason.MAILBOX_FULL),
+    (fold("nobody of that name"), Reason.USER_UNKNOWN),
+    (fold("this name is not known"), Reason.USER_UNKNOWN),
+]
+
+
+def test_a_model_learns() -> None:
+    model = train(TEXTS, smoothing=0.1, temperature=1.0, threshold=0.5)
+    assert model.guess(fold("the box has no room")) is not None
+    reason, confidence = model.guess(fold("the box has no room")) or (None, 0)
+    assert reason is Reason.MAILBOX_FULL
+    assert 0.5 <= confidence < 1
+
+
+def test_below_the_threshold_it_says_nothing() -> None:
+    assert train(TEXTS, 0.1, 1.0, threshold=0.95).guess(fold("name box")) is None
+    assert train(TEXTS, 0.1, 1.0, threshold=0.0).guess(fold("name box")) is not None
+
+
+def test_unknown_words_are_no_evidence() -> None:
+    assert MODEL.likeliest(["qwertz"]) is None
+    assert MODEL.guess(fold("550 qwertz 12345 mx.rcpt.example")) is None
+
+
+def test_features_are_stems_without_numbers_hosts_and_small_words() -> None:
+    assert list(features(fold("550 The rejected user at mx.rcpt.example was rejecting 12 users"))) == [
+        "reject",
+        "user",
+        "users",
+    ]
+
+
+def test_the_shipped_model_is_what_the_script_makes() -> None:
+    texts, base = train_guess.written(), train_guess.of_rules(load())
+    made = train_guess.dump(train(texts + base, train_guess.SMOOTHING, MODEL.temperature, MODEL.threshold))
+    assert train_guess.MODEL.read_text("utf-8") == made, "run python -m tests.model.train_guess"
+    assert len(made) < 300_000
+
+
+def test_a_model_survives_its_file() -> None:
+    model = train(TEXTS, 0.5, 1.0, 0.5)
+    again = Guesser.read(train_guess.dump(model))
+    assert again.likeliest(["brim"]) == model.likeliest(["brim"])
+    assert json.loads(train_guess.dump(model))["reasons"] == ["mailbox_full", "user_unknown"]
+
+
+def test_what_is_spoken_out_is_mostly_right() -> None:
+    """By cross-validation over texts that the model has not seen."""
+    texts, base = train_guess.written(), train_guess.of_rules(load())
+    results = train_guess.cross_validate(texts, base, MODEL.temperature)
+    spoken = [right for sure, right in results if sure >= MODEL.threshold]
+    assert sum(spoken) / len(spoken) >= train_guess.WANTED - 0.05
+    assert len(spoken) > len(texts) / 3
+
+
+def test_a_guess_is_marked() -> None:
+    person = RecipientStatus(
+        "jo@rcpt.example", action=Action.FAILED, diagnostic_code="550 the inbox has no capacity left"
+    )
+    verdict = Classifier(load()).classify(Report(kind=Kind.FAILURE, recipients=(person,)))[0]
+    assert (verdict.guess, verdict.rule, verdict.reason) == (True, "guess", Reason.MAILBOX_FULL)
+    assert MODEL.threshold <= verdict.confidence < 1
+    assert verdict.type in {BounceType.HARD, BounceType.SOFT}
+
+
+def test_a_rule_beats_the_guess() -> None:
+    person = RecipientStatus("jo@rcpt.example", diagnostic_code="550 user unknown, the inbox has no capacity left")
+    verdict = Classifier(load()).classify(Report(kind=Kind.FAILURE, recipients=(person,)))[0]
+    assert (verdict.guess, verdict.confidence) == (False, 1.0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=300))
+def test_no_text_is_too_strange(text: str) -> None:
+    found = MODEL.likeliest(features(fold(text)))
+    assert found is None or 0 < found[1] <= 1

@@ -24,7 +24,8 @@ _DAEMON = re.compile(
     re.IGNORECASE,
 )
 _ROLE = re.compile(
-    r"no-?reply|do-?not-?reply|admin|notif|security|filter|gateway|anti-?spam|virus|quarantine|support|-(?:owner|bounces|request)@|moderat|system|service",
+    r"no-?reply|do-?not-?reply|pas-?repondre|no-?responder|nicht-?antworten|keine-?antwort|nao-?responda"
+    r"|non-?rispondere|ikke-?svar|svar-?ej|majordomo|sympa|admin|notif|security|filter|gateway|anti-?spam|virus|quarantine|support|-(?:owner|bounces|request)@|moderat|system|service",
     re.IGNORECASE,
 )
 _PRODUCT = (
@@ -71,6 +72,8 @@ def of_text(notice: Notice) -> Kind:
         return Kind.OTHER
     if asks(notice):
         return Kind.CHALLENGE
+    if hard and _is_success(notice):
+        return Kind.SUCCESS
     points = score(notice)
     if _is_auto_reply(notice, hard and points >= THRESHOLD):
         return Kind.AUTO_REPLY
@@ -154,6 +157,7 @@ def score(notice: Notice) -> int:
     if not role:
         points -= 4 * prefix(notice, "reply")
         points -= 4 * ("in-reply-to" in notice.fields and notice.reverse_path != "")
+        points -= 2 * bool(notice.reverse_path) * (notice.original is None and not is_auto(notice))
     return points
 
 
@@ -167,6 +171,14 @@ def failure_or_delay(notice: Notice) -> Kind:
     return Kind.FAILURE if final else Kind.DELAY
 
 
+def _is_success(notice: Notice) -> bool:
+    """A mail server says "delivered", and nothing that sounds like "not delivered"."""
+    if failed_subject(notice) and not phrases.hit("success", notice.folded_subject):
+        return False
+    delivered = phrases.hit("success", notice.folded_subject) or phrases.hit("success", notice.folded)
+    return bool(delivered) and not phrases.hit("failure", notice.folded) and not _CODE.search(notice.own)
+
+
 def gave_up(notice: Notice) -> bool:
     """The words of a report say "expired" though its Action says "delayed", and promise no further attempt."""
     return bool(phrases.hit("final", notice.folded)) and not phrases.hit("delay", notice.folded)
@@ -178,7 +190,8 @@ def _generated(notice: Notice) -> bool:
 
 def _is_read_receipt(notice: Notice) -> bool:
     """A receipt that lost its report part: "Read:" and hardly a word, or Outlook's winmail.dat alone."""
-    if not prefix(notice, "read"):
+    receipt = notice.folded_subject.text.startswith(tuple(_prefixes("receipt")))
+    if not (prefix(notice, "read") or receipt):
         return False
     return bool(notice.mail.leaf("application/ms-tnef")) or len(notice.text.strip()) < 500
 
@@ -208,7 +221,9 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     failed = failed_subject(notice)
     if bounce and (failed or phrases.hit("failure", notice.folded)):
         return False
-    if phrases.hit("auto_subject", subject_words(notice)) and not failed:
+    software = is_auto(notice) or notice.reverse_path == ""
+    subject = phrases.group("auto_subject").find(subject_words(notice))
+    if subject and not failed and (software or subject[0] < 6 or _sounds_automatic(notice)):
         return True
     size = len(notice.own)
     if size > 4 * SHORT:
@@ -218,13 +233,16 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
         return not (phrases.hit("failure", notice.folded) and names_somebody(notice))
     if failed:
         return False
-    software = is_auto(notice) or notice.reverse_path == ""
     answer = "in-reply-to" in notice.fields or prefix(notice, "reply")
     away = phrases.count("absence", notice.folded, 2) + bool(phrases.hit("left", notice.folded))
     if away and (software or away > 1 or (answer and size < SHORT // 2)):
         return True
     thanks = phrases.count("acknowledgement", notice.folded, 2)
     return bool(thanks and software) or (thanks > 1 and not answer and size < SHORT // 2)
+
+
+def _sounds_automatic(notice: Notice) -> bool:
+    return any(phrases.hit(name, notice.folded) for name in ("absence", "acknowledgement", "left"))
 
 
 def names_somebody(notice: Notice) -> bool:

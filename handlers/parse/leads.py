@@ -37,8 +37,11 @@ def _weak_endings() -> tuple[str, ...]:
 
 
 @cache
-def _somebody_else() -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(word) for word in sorted(_words("not"), key=len, reverse=True)))
+def _either(section: str) -> re.Pattern[str]:
+    words = sorted(_words(section), key=len, reverse=True)
+    return re.compile(
+        r"\b(?:" + "|".join(re.escape(word) for word in words) + (r")(?!\w)" if section == "from" else ")")
+    )
 
 
 def find(notice: Notice) -> list[Lead]:
@@ -86,9 +89,11 @@ def _rank(before: str, behind: str) -> int:
             return 3
         if word in _words("weak"):
             return 2
-    if _somebody_else().search(label):
+    if _either("not").search(label):
         return 0
-    return 2 if f" {label}".endswith(_weak_endings()) else 1
+    if f" {label}".endswith(_weak_endings()):
+        return 2
+    return 0 if _either("from").search(label) else 1
 
 
 def _after_sender(text: str, line: int) -> bool:

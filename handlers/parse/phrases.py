@@ -84,9 +84,14 @@ _SPACED = frozenset({"ru", "uk", "bg", "he", "el", "ar"})  # languages beyond La
 
 
 def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:
-    start = text.find(pieces[0])
+    first = pieces[0]
+    whole = first[:1] < "\u0530" and first[:1].isalnum()  # Latin, Greek and Cyrillic words begin where they begin
+    start = text.find(first)
     while start >= 0:
-        end = start + len(pieces[0])
+        if whole and start and text[start - 1].isalnum():
+            start = text.find(first, start + 1)
+            continue
+        end = start + len(first)
         for piece in pieces[1:]:
             at = text.find(piece, end, end + GAP + len(piece))
             if at < 0:
@@ -94,7 +99,7 @@ def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:
             end = at + len(piece)
         else:
             return start, end
-        start = text.find(pieces[0], start + 1)
+        start = text.find(first, start + 1)
     return None
 
 

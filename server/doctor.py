@@ -166,7 +166,7 @@ def _dns(settings: Settings) -> Iterator[Finding]:
     except (LookupFailed, NoResolverConfiguration) as error:
         yield Finding("DNS", WARNING, f"no DNS server answers for {domain}: {error}", hint)
     else:
-        names = ", ".join(host for _, host in sorted(hosts) if host)  # a null MX takes no mail, RFC 7505
+        names = ", ".join(host for _, host in sorted(hosts) if host != ".")  # a null MX takes no mail, RFC 7505
         yield (
             Finding("DNS", OK, f"mail for {domain} goes to {names}")
             if names

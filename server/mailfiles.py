@@ -8,6 +8,7 @@ from server.settings import UserError
 
 # RFC 4155 appendix A: an address and a time as of asctime(), some with a zone behind the time or the year
 _START = re.compile(rb"From .*\d:\d\d.* \d{4}\b.*")
+_ONE_MAIL = ".eml"  # one mail, even where a mailbox's line was left in front, and others stand inside it
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
@@ -38,6 +39,9 @@ def _file(path: Path) -> Iterator[tuple[str, bytes]]:
         first = file.readline()
         if not _START.match(first):
             yield str(path), first + file.read()
+            return
+        if path.suffix.lower() == _ONE_MAIL:
+            yield str(path), file.read()
             return
         mails = enumerate(_mbox(file), 1)
         _, mail = next(mails)

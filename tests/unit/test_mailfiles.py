@@ -35,6 +35,12 @@ def test_a_mail_with_an_mbox_line_in_front(tmp_path: Path) -> None:
     assert mails(path) == [(str(path), b"Subject: x\n\nbody\n")]
 
 
+def test_an_eml_is_one_mail_whatever_stands_in_it(tmp_path: Path) -> None:
+    inside = b"Subject: x\n\nbody\n\n" + START + b"Subject: returned\n\nmore\n"
+    path = written(tmp_path / "a.EML", START + inside)
+    assert mails(path) == [(str(path), inside)]
+
+
 def test_an_mbox_of_several(tmp_path: Path) -> None:
     mbox = START + b"Subject: 1\n\none\n\n" + START + b"Subject: 2\n\n\n" + START + b"Subject: 3\n\nthree"
     path = written(tmp_path / "box", mbox)

@@ -28,8 +28,8 @@ DELIVERIES = (
 )
 # a capture names what it likes, so each of these bounds what it can cost
 _MOST_MESSAGES = 100  # of one id, the newest: several accounts may use it, or a sender gives one to many
-_MOST_STATED = 500  # recipients of one report; both databases bound the number of parameters of a statement
-_MOST_DELIVERIES = 500  # one recipient may have many tokens of one message
+_MOST_STATED = 1000  # addresses of one report
+_MOST_DELIVERIES = 1000  # one recipient may have many tokens of one message
 _LARGEST_ID = 2**31 - 1  # PostgreSQL raises where a number does not fit the column
 
 

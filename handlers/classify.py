@@ -102,7 +102,7 @@ class Classifier:
 
     def _guess(self, evidence: Evidence) -> Verdict:
         text = next(evidence.texts(), None)
-        guess = self._guesser.guess(text.folded) if text else None
+        guess = self._guesser.guess(text.folded) if text and text.reply else None
         if guess is None:
             return Verdict(Reason.UNKNOWN, *self._effect(evidence, Reason.UNKNOWN), "none")
         reason, confidence = guess
@@ -166,19 +166,19 @@ class Classifier:
 
     def _span(self, number: int, rule: Rule, text: Text, evidence: Evidence) -> str:
         """What of the text, the status or the code this clause of `rule` matches; "" if it does not."""
-        if rule.conditional and not self._fits(rule, text, evidence):
+        if rule.conditional and ((rule.weak and not text.reply) or not evidence.fits(rule)):
             return ""
-        if not rule.patterns:
-            return evidence.status if rule.status else evidence.code
+        span = self._words(number, rule, text) if rule.patterns else evidence.status if rule.status else evidence.code
+        if span and rule.conditional:
+            provider = self._ruleset.providers[rule.provider] if rule.provider else None
+            return span if evidence.comes_from(rule, provider, text.words) else ""
+        return span
+
+    def _words(self, number: int, rule: Rule, text: Text) -> str:
         found = (self._regex.get(number) or self._compiled(number)).search(text.folded)
         if found:
             return found[0].strip()
         return next((piece for piece in rule.squeezed if piece in text.squeezed), "") if text.squeezed else ""
-
-    def _fits(self, rule: Rule, text: Text, evidence: Evidence) -> bool:
-        if (rule.weak and not text.reply) or not evidence.fits(rule):
-            return False
-        return not rule.provider or evidence.is_from(self._ruleset.providers[rule.provider], text.words)
 
     def _compiled(self, number: int) -> re.Pattern[str]:
         regex = self._regex[number] = re.compile(self._ruleset.clauses[number].regex)

@@ -17,8 +17,9 @@ _PHASE = re.compile(
     r"(?P<command>end of data|initial connection|rcpt to|mail from|data|ehlo|helo|sending data block)"
     r"(?!.{0,1000}?>>> ?(?:data|rcpt))"
     r"|(?P<ironport>unknown address error|other mail system problem) \d{3}",
-    re.IGNORECASE | re.DOTALL,
+    re.DOTALL,
 )
+_PHASE_MARKS = (">>>", "in reply to", "server after", "smtp command", "unknown address error", "system problem")
 _PHASES = {
     "end of data": "end", "sending data block": "end", "data": "data", "rcpt to": "rcpt", "mail from": "mail",
     "ehlo": "helo", "helo": "helo", "initial connection": "connect",
@@ -51,7 +52,7 @@ def unwrapped(reply: str) -> list[str]:
     return [inner, before + inner] if before else [inner]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Text:
     """Folded text with its words."""
 
@@ -66,7 +67,7 @@ class Text:
         return cls(folded, words_of(folded), reply, folded.replace(" ", "") if folded_mid_word else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """What is known of one recipient."""
 
@@ -117,9 +118,10 @@ class Evidence:
     def phase(self) -> str | None:
         """The step of the SMTP dialogue that was refused, one of ruleset.PHASES, where the notice tells it."""
         for text in (self.recipient.diagnostic_code or "", self.report.text):
-            found = _PHASE.search(text[:MAX_TEXT])
+            text = text[:MAX_TEXT].lower()
+            found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
             if found:
-                return _PHASES[(found["command"] or found["ironport"]).lower()]
+                return _PHASES[found["command"] or found["ironport"]]
         return None
 
     def is_from(self, provider: Provider, words: frozenset[str]) -> bool:
@@ -130,11 +132,15 @@ class Evidence:
         )
 
     def fits(self, rule: Rule) -> bool:
-        """The conditions of `rule` besides its words and its provider."""
+        """Whether status and reply code are those of `rule`."""
         status, code = self.status, self.code
         if rule.status and status not in rule.status and f"x{status[1:]}" not in rule.status:
             return False
-        if rule.codes and code not in rule.codes and f"{code[:1]}xx" not in rule.codes:
+        return not rule.codes or code in rule.codes or f"{code[:1]}xx" in rule.codes
+
+    def comes_from(self, rule: Rule, provider: Provider | None, words: frozenset[str]) -> bool:
+        """Whether the host, the phase and the form of the reply are those of `rule`."""
+        if provider and not self.is_from(provider, words):
             return False
         if rule.names_address is not None and rule.names_address is not ("@" in (self.recipient.diagnostic_code or "")):
             return False

@@ -92,7 +92,7 @@ class TestInnerReplies:
                 Reason.IP_BLOCKED,
             ),
             (
-                "SMTP error from remote mail server after RCPT TO:<jo@rcpt.example>: host mx.example [192.0.2.25]: 550 full mailbox",
+                "SMTP error from remote mail server after RCPT TO:<a@b.example>: host mx.example [::1]: 550 overquota",
                 Reason.MAILBOX_FULL,
             ),
         ],

@@ -34,7 +34,7 @@ def _dsn(notice: Notice) -> Report | None:
     part = notice.mail.leaf(*dsn.TYPES)
     if part is None:
         return None
-    if not kind.hard_role(notice) and kind.asks(notice):
+    if not notice.signs.hard_role and notice.signs.asks:
         return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(part)
     found = dsn.recipients(groups)

@@ -5,10 +5,10 @@ It never looks inside message/rfc822: a report that somebody forwards is no repo
 
 import binascii
 import re
-from functools import cached_property
 
 from handlers.parse.charset import decode
 from handlers.parse.headers import BLOCK_BYTES, Headers, split_block, unfold
+from handlers.parse.lazy import lazy
 
 MAIL_BYTES = 16 * 1024 * 1024  # read of one mail; what lies behind is kept raw and not parsed
 DEPTH = 100  # Python's own parser dies at about 1000; nobody nests 10
@@ -30,7 +30,7 @@ class Part:
         if "/" not in self.type:
             self.type = default
 
-    @cached_property
+    @lazy
     def parameters(self) -> dict[str, str]:
         value = unfold(self.headers.get("content-type", ""))[:4096]
         found: dict[str, str] = {}
@@ -38,7 +38,7 @@ class Part:
             found.setdefault(name.lower(), quoted or bare)
         return found
 
-    @cached_property
+    @lazy
     def filename(self) -> str:
         value = unfold(self.headers.get("content-disposition", ""))[:2048]
         for name, quoted, bare in _PARAMETER.findall(value):

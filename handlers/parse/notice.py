@@ -1,9 +1,9 @@
 """One mail as the readers see it: its own words apart from what it carries of others. Worked out when asked for."""
 
-from functools import cached_property
-
 from handlers.parse import addresses, gateway, headers, language, markup, original, phrases
+from handlers.parse.lazy import lazy
 from handlers.parse.mime import Mail, Part
+from handlers.parse.signs import Signs
 from handlers.report import Original
 
 TEXT_CHARACTERS = 64 * 1024  # looked at
@@ -27,20 +27,25 @@ class Notice:
         value = self.fields.get(name)
         return headers.text(value[:_HEADER_LIMIT]) if value else ""
 
-    @cached_property
+    @lazy
+    def signs(self) -> Signs:
+        """What speaks for its kind."""
+        return Signs(self)
+
+    @lazy
     def signature(self) -> gateway.Signature | None:
         """The product that signed the mail."""
         return gateway.recognise(self.fields)
 
-    @cached_property
+    @lazy
     def subject(self) -> str:
         return self.header("subject")
 
-    @cached_property
+    @lazy
     def from_(self) -> str:
         return self.header("from")
 
-    @cached_property
+    @lazy
     def own_addresses(self) -> frozenset[str]:
         """Addresses of the notice itself: who sent it, and to whom. They never failed."""
         named = (self.header(n) for n in ("from", "to", "sender", "reply-to", "return-path", "delivered-to"))
@@ -49,12 +54,12 @@ class Notice:
             found.add(self.reverse_path.lower())
         return frozenset(found)
 
-    @cached_property
+    @lazy
     def to_addresses(self) -> frozenset[str]:
         """Whom the notice was sent to; somebody who mails himself fails at his own address."""
         return frozenset(a.lower() for a in addresses.unique(self.header("to"), 8))
 
-    @cached_property
+    @lazy
     def _text_parts(self) -> list[Part]:
         """text/plain leaves, or text/html ones where no plain leaf says anything."""
         leaves = self.mail.leaves
@@ -67,7 +72,7 @@ class Notice:
         others = [leaf for leaf in leaves if leaf.type.startswith("text/") and leaf.type not in original.HEADERS]
         return plain or [leaf for leaf in others if leaf.type != "text/calendar"]
 
-    @cached_property
+    @lazy
     def whole_text(self) -> str:
         """All text leaves, decoded, with what is quoted in them."""
         out: list[str] = []
@@ -84,45 +89,45 @@ class Notice:
                 break
         return "\n".join(out)[:TEXT_CHARACTERS].replace("\r", "\n").replace("\0", "")
 
-    @cached_property
+    @lazy
     def returned(self) -> Original | None:
         """The original as a part."""
         return original.find_part(self.mail)
 
-    @cached_property
+    @lazy
     def _cut(self) -> tuple[str, Original | None]:
         if self.returned is not None:
             return self.whole_text, None
         return original.cut(self.whole_text)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The notice's own words."""
         return self._cut[0]
 
-    @cached_property
+    @lazy
     def own(self) -> str:
         """The text without lines that quote another mail; sendmail's ">>> RCPT" lines are no quotes."""
         if not self.text.startswith(">") and "\n>" not in self.text:
             return self.text
         return "\n".join(line for line in self.text.split("\n") if line[:1] != ">" or line[:4] == ">>> ")
 
-    @cached_property
+    @lazy
     def original(self) -> Original | None:
         return self.returned or self._cut[1]
 
-    @cached_property
+    @lazy
     def folded(self) -> phrases.Folded:
         return phrases.Folded(self.own[:16384])
 
-    @cached_property
+    @lazy
     def folded_subject(self) -> phrases.Folded:
         return phrases.Folded(self.subject[:500])
 
-    @cached_property
+    @lazy
     def language(self) -> str | None:
         return language.detect(self.text) or language.detect(self.subject)
 
-    @cached_property
+    @lazy
     def addresses(self) -> list[tuple[int, int, str]]:
         return addresses.find(self.text, 400)

@@ -13,9 +13,14 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from handlers.parse.lazy import lazy
+
 GAP = 80  # characters that "*" may stand for
 _ACCENTS = re.compile("[\u0300-\u036f]")
+STEM = 4  # letters of a stem that are looked up
 _WORD = re.compile(r"\w+")
+_STEMMED = re.compile(r"\S*~")
+_JOINED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # scripts whose words stand joined, or take endings
 _QUOTES = str.maketrans(
     {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"}
     | {"\u0131": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ß": "ss", "æ": "ae", "Æ": "ae"}
@@ -29,23 +34,29 @@ class Phrase(NamedTuple):
 
 
 class Folded:
-    """A text made ready for look-ups: folded, with the set of its words."""
-
-    __slots__ = ("plain", "text", "words")
+    """A text made ready for look-ups: folded, with the set of its words and of their beginnings."""
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
-        self.plain = self.text.isascii()  # no phrase of a language without spaces can stand in it
         self.words = frozenset(_WORD.findall(self.text))
+        self.joined = not self.text.isascii() and _JOINED.search(self.text) is not None
+
+    @lazy
+    def stems(self) -> frozenset[str]:
+        return frozenset([word[:STEM] for word in self.words])
 
 
 class Group:
-    """One table: phrases under the longest of their whole words; those without one are tried on every text."""
+    """One table, or a section of it.
+
+    A phrase waits under the longest of its whole words, or under the beginning of its longest stem; only those of
+    languages that put no spaces between words are tried on every text of their script.
+    """
 
     def __init__(self, name: str, section: str = "") -> None:
-        self.keyed: dict[str, list[Phrase]] = {}
-        self.stems: list[Phrase] = []
-        self.loose: list[Phrase] = []
+        self.by_word: dict[str, list[Phrase]] = {}
+        self.by_stem: dict[str, list[Phrase]] = {}
+        self.joined: list[Phrase] = []
         for language, entry in table(name).items():
             if section in {"", language}:
                 for whole in entry["phrases"]:
@@ -55,13 +66,15 @@ class Group:
         folded = fold(whole)
         pieces = folded.replace("~ ", " * ").replace("~", "").split("*")
         phrase = Phrase(tuple(piece.strip() for piece in pieces), language, whole)
-        words = [word for word in _WORD.findall(re.sub(r"\S*~", " ", folded)) if word.isascii() or language in _SPACED]
+        if _JOINED.search(folded):
+            self.joined.append(phrase)
+            return
+        words = _WORD.findall(_STEMMED.sub(" ", folded))
         if words:
-            self.keyed.setdefault(max(words, key=len), []).append(phrase)
-        elif folded.isascii():
-            self.stems.append(phrase)
+            self.by_word.setdefault(max(words, key=len), []).append(phrase)
         else:
-            self.loose.append(phrase)
+            longest = max(_WORD.findall(folded), key=len)
+            self.by_stem.setdefault(longest[:STEM], []).append(phrase)
 
     def find(self, text: Folded) -> tuple[int, int, Phrase] | None:
         """(start, end, phrase) of a phrase that stands in the text, or None."""
@@ -69,18 +82,16 @@ class Group:
 
     def all(self, text: Folded) -> Iterator[tuple[int, int, Phrase]]:
         """Each phrase of the table that stands in the text, once."""
-        for word in self.keyed.keys() & text.words:
-            for phrase in self.keyed[word]:
-                span = _span(phrase.pieces, text.text)
-                if span:
-                    yield *span, phrase
-        for phrase in self.stems if text.plain else self.stems + self.loose:
+        for index, words in ((self.by_word, text.words), (self.by_stem, text.stems)):
+            for word in index.keys() & words:
+                for phrase in index[word]:
+                    span = _span(phrase.pieces, text.text)
+                    if span:
+                        yield *span, phrase
+        for phrase in self.joined if text.joined else ():
             span = _span(phrase.pieces, text.text)
             if span:
                 yield *span, phrase
-
-
-_SPACED = frozenset({"ru", "uk", "bg", "he", "el", "ar"})  # languages beyond Latin that put spaces between words
 
 
 def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:

@@ -17,9 +17,8 @@ _ACTIONS = {Kind.FAILURE: Action.FAILED, Kind.DELAY: Action.DELAYED, Kind.SUCCES
 _RULE = re.compile(r"[-=*_#]{4,}")
 
 
-def said(notice: Notice) -> dict[str, str]:
+def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
     """Lower-case address -> the words behind it."""
-    found = leads.find(notice)
     text = notice.text
     words: dict[str, str] = {}
     for index, lead in enumerate(found):
@@ -41,8 +40,8 @@ def clean(words: str) -> str:
 
 def recipients(notice: Notice, kind: Kind) -> list[RecipientStatus]:
     """What the text says of each recipient; else X-Failed-Recipients (Exim, Gmail)."""
-    words = said(notice)
     found = leads.find(notice)
+    words = said(notice, found)
     named = {lead.address.lower(): lead.address for lead in found}
     failed = addresses.unique(notice.header("x-failed-recipients"), dsn.RECIPIENTS)
     if failed and not (found and found[0].rank == 3):
@@ -83,7 +82,7 @@ def complete(notice: Notice, found: list[RecipientStatus]) -> list[RecipientStat
     """Recipients of a delivery-status part that lack a reply get the words that the text has for them."""
     if all(one.diagnostic_code and (one.smtp_code or one.diagnostic_type != "smtp") for one in found):
         return found
-    words = said(notice)
+    words = said(notice, leads.find(notice))
     return [_completed(one, words, notice.text[:WORDS] if len(found) == 1 else "") for one in found]
 
 

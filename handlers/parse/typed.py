@@ -4,7 +4,6 @@ import re
 
 from handlers.parse import dsn, phrases
 from handlers.parse.headers import Headers, split_block, text
-from handlers.parse.kind import hard_role
 from handlers.parse.mime import Part
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus
@@ -49,7 +48,7 @@ def rejected(notice: Notice) -> bool:
     if "automatic-action" not in disposition or not disposition.rstrip(" /").endswith(("deleted", "failed", "denied")):
         return False
     marked = "reject" in notice.header("auto-submitted").lower() or "reject" in notice.subject.lower()
-    return marked or (hard_role(notice) and bool(phrases.hit("failure", notice.folded)))
+    return marked or (notice.signs.hard_role and notice.signs.failure)
 
 
 def recipients(notice: Notice) -> list[RecipientStatus]:

@@ -7,7 +7,6 @@ import pytest
 
 from handlers.parse import dialect, gateway, language, phrases
 from handlers.parse.headers import split_block
-from handlers.parse.kind import prefix
 from handlers.parse.notice import Notice
 from handlers.parse.suggestion import suggest
 from handlers.words import Kind
@@ -52,7 +51,7 @@ def test_examples_are_found_in_their_own_section(group: str, section: str) -> No
         if section == "receipt":
             assert phrases.fold(example).startswith(tuple(phrases.fold(p) for p in entry["phrases"]))
         elif group == "prefixes":
-            assert prefix(notice("", Subject=example), section), example
+            assert notice("", Subject=example).signs.prefix(section), example
         else:
             assert phrases.hit(f"{group}.{section}", phrases.Folded(example)), example
 

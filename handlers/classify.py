@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.bounce import Verdict
-from handlers.evidence import Evidence, Text
+from handlers.evidence import Evidence, Notice, Text
 from handlers.guess import Guesser
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
@@ -19,6 +19,7 @@ from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
+NOT_JUDGED = ("delivered", "no_bounce")  # "rules" of verdicts on what did not bounce
 _NO_TEXT = Text("", frozenset(), reply=True)
 _UNSPACED = re.compile("[\u2e80-\uffff]")
 
@@ -54,11 +55,13 @@ class Classifier:
 
         A recipient that did not bounce gets reason unknown, type soft and the rule "delivered" or "no_bounce".
         """
-        return tuple(self._verdict(report, recipient) for recipient in report.recipients)
+        notice = Notice.of(report)
+        return tuple(self._verdict(Evidence.of(report, notice, recipient)) for recipient in report.recipients)
 
     def explain(self, report: Report) -> tuple[Explanation, ...]:
         """As classify(), with everything that was tried."""
-        return tuple(self._explain(report, recipient) for recipient in report.recipients)
+        notice = Notice.of(report)
+        return tuple(self._explain(Evidence.of(report, notice, recipient)) for recipient in report.recipients)
 
     def judge(self, example: Example) -> Verdict:
         """The verdict on a bare reply, as a failure."""
@@ -68,30 +71,33 @@ class Classifier:
         """What is tried for a bare reply, as in Explanation."""
         return self.explain(as_report(example))[0].tried
 
-    def _explain(self, report: Report, recipient: RecipientStatus) -> Explanation:
-        evidence = Evidence.of(report, recipient)
+    def _explain(self, evidence: Evidence) -> Explanation:
+        verdict = self._verdict(evidence)
         texts = list(evidence.texts())
         return Explanation(
-            verdict=self._verdict(report, recipient),
+            verdict=verdict,
             reply=next((text.folded for text in texts if text.reply), "").strip(),
             notice=next((text.folded for text in texts if not text.reply), "").strip(),
-            status=recipient.status,
-            smtp_code=recipient.smtp_code,
-            tried=tuple(self._tried(evidence)),
+            status=evidence.recipient.status,
+            smtp_code=evidence.recipient.smtp_code,
+            tried=() if verdict.rule in NOT_JUDGED else tuple(self._tried(evidence)),
         )
 
     def _tried(self, evidence: Evidence) -> Iterator[tuple[str, str]]:
+        """Rule by rule: of several patterns of a rule the first that matches counts."""
         for text, numbers in self._stages(evidence):
+            spans: dict[str, str] = {}
             for number in numbers:
                 rule = self._ruleset.rules[self._ruleset.clauses[number].place]
-                yield rule.id, self._span(number, rule, text, evidence)
+                spans[rule.id] = spans.get(rule.id) or self._span(number, rule, text, evidence)
+            yield from spans.items()
 
-    def _verdict(self, report: Report, recipient: RecipientStatus) -> Verdict:
+    def _verdict(self, evidence: Evidence) -> Verdict:
+        report, recipient = evidence.report, evidence.recipient
         if report.kind not in BOUNCES and report.kind is not Kind.SUCCESS:
             return _no_bounce("no_bounce")
         if recipient.action in ARRIVED or (report.kind is Kind.SUCCESS and recipient.action is None):
             return _no_bounce("delivered")
-        evidence = Evidence.of(report, recipient)
         for text, numbers in self._stages(evidence):
             hits = self._hits(numbers, text, evidence)
             for rule, span in hits:

@@ -1,6 +1,7 @@
 """What a report knows of one recipient's failure: the reply, the notice's own words, status, code, phase, host."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,18 +69,51 @@ class Text:
 
 
 @dataclass(slots=True)
+class Notice:
+    """The notice's own words, and where each recipient's piece of them begins."""
+
+    text: str
+    starts: dict[str, int]  # final_recipient -> place; empty where there is one recipient
+    order: list[int]
+
+    @classmethod
+    def of(cls, report: Report) -> "Notice":
+        if len(report.recipients) < 2:
+            return cls(report.text, {}, [])
+        starts = {}
+        for recipient in report.recipients:
+            for name in (recipient.final_recipient, recipient.original_recipient):
+                place = report.text.find(name) if name else -1
+                if place >= 0:
+                    starts[recipient.final_recipient] = place
+                    break
+        return cls(report.text, starts, sorted(set(starts.values())))
+
+    def about(self, address: str) -> str:
+        """The piece on one recipient, up to the next one; everything where nobody is named."""
+        if not self.starts:
+            return self.text
+        start = self.starts.get(address)
+        if start is None:
+            return ""
+        following = bisect_right(self.order, start)
+        return self.text[start : self.order[following]] if following < len(self.order) else self.text[start:]
+
+
+@dataclass(slots=True)
 class Evidence:
     """What is known of one recipient."""
 
     report: Report
+    notice: Notice
     recipient: RecipientStatus
     status: str  # "" where there is none, as for code
     code: str
 
     @classmethod
-    def of(cls, report: Report, recipient: RecipientStatus) -> "Evidence":
+    def of(cls, report: Report, notice: Notice, recipient: RecipientStatus) -> "Evidence":
         code = "" if recipient.smtp_code is None else str(recipient.smtp_code)
-        return cls(report, recipient, recipient.status or "", code)
+        return cls(report, notice, recipient, recipient.status or "", code)
 
     @property
     def temporary(self) -> bool | None:
@@ -95,24 +129,12 @@ class Evidence:
         if reply and (kind or self.code or not self._has_clear_field()):
             for text in unwrapped(reply):
                 yield Text.of(text, reply=True, folded_mid_word=kind == "x-notes")
-        notice = self._notice()
+        # a Status field that names the case is better than a notice's own words, which may be anything
+        notice = "" if self._has_clear_field() else self.notice.about(self.recipient.final_recipient)
         if notice:
             yield Text.of(notice, reply=False)
 
-    def _notice(self) -> str:
-        """The notice's words on this recipient: up to the next one, where it speaks of several."""
-        if self._has_clear_field():
-            return ""
-        text, address = self.report.text, self.recipient.final_recipient
-        others = [r.final_recipient for r in self.report.recipients if r.final_recipient != address]
-        start = text.find(address) if address else -1
-        if not others or start < 0:
-            return text
-        ends = [end for end in (text.find(other, start) for other in others if other) if end > 0]
-        return text[start : min(ends, default=len(text))]
-
     def _has_clear_field(self) -> bool:
-        """A Status field that names the case is better than a notice's own words, which may be anything."""
         return self.recipient.status_field is not None and self.status[2:] in CLEAR
 
     def phase(self) -> str | None:

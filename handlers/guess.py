@@ -52,9 +52,11 @@ class Guesser:
         )
 
     def guess(self, folded: str) -> tuple[Reason, float] | None:
-        """The likeliest reason and how sure it is (0 to 1); None below the threshold."""
+        """The likeliest reason and how sure it is (0 to 1); None below the threshold, or for words that name no reason."""
         found = self.likeliest(features(folded))
-        return found if found and found[1] >= self.threshold else None
+        if not found or found[0] is Reason.UNKNOWN or found[1] < self.threshold:
+            return None
+        return found
 
     def likeliest(self, words: Iterable[str]) -> tuple[Reason, float] | None:
         """As guess(), whatever the threshold; None where no word is known."""

@@ -67,7 +67,7 @@ def cross_validate(texts: Texts, base: Texts, temperature: float) -> list[tuple[
         rest = [text for n, text in enumerate(shuffled) if n % FOLDS != fold_number]
         model = train(rest + base, SMOOTHING, temperature, 0.0)
         for folded, reason in held:
-            found = model.guess(folded)
+            found = model.guess(folded)  # says nothing where it takes the words for empty ones
             if found:
                 results.append((found[1], found[0] is reason))
     return results

@@ -132,6 +132,13 @@ class TestNotices:
         verdicts = CLASSIFIER.classify(Report(kind=Kind.FAILURE, recipients=tuple(people), text=text))
         assert [verdict.reason for verdict in verdicts] == [Reason.USER_UNKNOWN, Reason.MAILBOX_FULL]
 
+    def test_a_report_of_very_many_recipients(self) -> None:
+        """The notice is searched once for each address, not once for each pair."""
+        people = tuple(recipient(None, final_recipient=f"p{n}@rcpt.example", diagnostic_type=None) for n in range(3000))
+        text = "".join(f"p{n}@rcpt.example: mailbox is full\n" for n in range(0, 3000, 3))[:16384]
+        verdicts = CLASSIFIER.classify(Report(kind=Kind.FAILURE, recipients=people, text=text))
+        assert [verdict.reason for verdict in verdicts[:4:3]] == [Reason.MAILBOX_FULL, Reason.MAILBOX_FULL]
+
     def test_the_words_of_an_address_say_nothing(self) -> None:
         assert judged("550 <user-unknown@spam.example>: no", smtp_code=550, status="5.0.0").rule == "none"
 
@@ -261,6 +268,11 @@ class TestExplain:
         assert explanation.verdict.runner_up in dict(explanation.nearly)
         assert dict(explanation.tried)[explanation.verdict.rule] == explanation.verdict.span
         assert "status.2_2" in dict(explanation.nearly)
+
+    def test_what_did_not_bounce_was_not_judged(self) -> None:
+        people = (recipient("user unknown", action=Action.DELIVERED),)
+        explanation = CLASSIFIER.explain(Report(kind=Kind.SUCCESS, recipients=people))[0]
+        assert (explanation.verdict.rule, explanation.tried, explanation.nearly) == ("delivered", (), ())
 
     def test_the_order_is_that_of_the_tables(self) -> None:
         people = (recipient("550 5.1.1 User unknown", status="5.1.1"),)

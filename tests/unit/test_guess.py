@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,14 @@ def test_a_model_learns() -> None:
 def test_below_the_threshold_it_says_nothing() -> None:
     assert train(TEXTS, 0.1, 1.0, threshold=0.95).guess(fold("name box")) is None
     assert train(TEXTS, 0.1, 1.0, threshold=0.0).guess(fold("name box")) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Your mail could not be delivered to the following recipients", "This is an automatically generated message"],
+)
+def test_words_that_name_no_reason_are_no_evidence(text: str) -> None:
+    assert MODEL.guess(fold(text)) is None
 
 
 def test_unknown_words_are_no_evidence() -> None:

@@ -57,6 +57,7 @@ def _recipient(status: RecipientStatus, verdict: Verdict | None, address: str) -
         "category": verdict and verdict.category,
         "type": verdict and verdict.type,
         "rule": verdict and verdict.rule,
+        "span": verdict and verdict.span,
     }
 
 

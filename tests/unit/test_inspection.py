@@ -56,6 +56,7 @@ def test_an_inspection_has_the_published_fields() -> None:
                 "category": "mailbox_full",
                 "type": "soft",
                 "rule": "mailbox-full",
+                "span": "mailbox full",
             },
             {
                 "address": "bob@mx.example",
@@ -70,6 +71,7 @@ def test_an_inspection_has_the_published_fields() -> None:
                 "category": "other",
                 "type": "pending",
                 "rule": "nothing-said",
+                "span": "",
             },
         ],
     }

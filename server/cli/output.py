@@ -1,6 +1,7 @@
 """What commands print: JSON lines for scripts, tables for people."""
 
 import json as jsonlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
@@ -41,14 +42,18 @@ def fields(*names: str) -> list[tuple[str, Callable[[Row], object]]]:
     return [(name, itemgetter(name)) for name in names]
 
 
+# readers of lines take some of these for a line's end (U+0085, U+2028), and terminals some for orders (U+009B)
+_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
 def dumps(row: Row) -> str:
-    """One line; what standard output can't say, and lone surrogates that nobody can, stays escaped."""
+    """One line, whoever reads it; what standard output can't say stays escaped."""
     text = jsonlib.dumps(row, ensure_ascii=False, separators=(",", ":"))
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
     except UnicodeEncodeError:
         return jsonlib.dumps(row, separators=(",", ":"))
-    return text
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _cell(value: object) -> Text:

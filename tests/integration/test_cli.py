@@ -20,6 +20,7 @@ from typer.main import get_command
 import server.cli
 from handlers.envelope import Envelope
 from server import minting, tryout
+from server.cli.output import dumps
 from server.settings import Settings, UserError
 from server.worker import compose
 from storage import database, journal
@@ -42,7 +43,7 @@ class Said:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [json.loads(line) for line in self.text.splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ NOTICE = """\
 
     --b--
     """
-PERSON = b"From: eve@x.example\r\nSubject: \xff\x00 hello\r\n\r\nbody\r\n"
+PERSON = b"From: eve@x.example\r\nSubject: \xff\x00 hello\r\n\r\nbody \x85 \x9b2J \x0b\x0c\x1c\x7f\r\n"
 
 
 @dataclass(frozen=True)
@@ -352,6 +353,15 @@ class TestListings:
         ran = subprocess.run([BOUNCEMX, "captures", "--json"], env=environment, capture_output=True, check=True)
         assert (ran.stderr, ran.stdout.isascii()) == (b"", True)
         assert json.loads(ran.stdout.splitlines()[0])["subject"] == "Unzustellbar: Grüße"
+
+    @pytest.mark.parametrize(
+        "text", ["a\x85b", "\u2028\u2029", "\x9b2J\x7f", "\udfff\ud800", "Grüße \U0001f600", "\0\r\n\\u0085"]
+    )
+    def test_a_line_is_one_line_for_everybody(self, text: str) -> None:
+        line = dumps({"text": text})
+        assert line.splitlines() == [line]
+        assert line.isprintable()
+        assert json.loads(line) == {"text": text}
 
     def test_a_reader_that_has_seen_enough(self, filled: Filled) -> None:
         command = f"{BOUNCEMX} captures --json --raw --data-dir {filled.folder} | true"

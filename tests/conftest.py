@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+import hypothesis
 import pytest
 import uvloop
 
 pytest_plugins = ["tests.intake_fixture"]
+
+hypothesis.settings.register_profile("bouncemx", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("bouncemx")
 
 
 def pytest_asyncio_loop_factories(

@@ -88,8 +88,8 @@ class Client:
         async with asyncio.timeout(PATIENCE):
             try:
                 return await self.reader.read()
-            except ConnectionResetError:
-                return b""
+            except ConnectionResetError:  # what the server said before is here all the same
+                return bytes(self.reader._buffer)  # type: ignore[attr-defined]
 
     async def until_data(self, forward_path: str) -> None:
         """Brings the session to where the mail itself is expected."""

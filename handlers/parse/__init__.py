@@ -32,8 +32,8 @@ def _typed(notice: Notice) -> Report | None:
 
 def _dsn(notice: Notice) -> Report | None:
     part = notice.mail.leaf(*dsn.TYPES)
-    if part is None:
-        return None
+    if part is None or (notice.signs.prefix("forward") and not notice.signs.hard_role):
+        return None  # a client that forwards inline keeps the parts as attachments
     if not notice.signs.hard_role and notice.signs.asks:
         return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(part)
@@ -82,16 +82,13 @@ def _text(notice: Notice) -> Report:
 
 def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
     """The fields that every mail has, and those its reader adds."""
-    bounce = what in BOUNCES
     original = notice.original if what is not Kind.OTHER else None  # a person's forward proves nothing
-    form = (
-        (NoticeForm.DSN if reader == "rfc3464" else NoticeForm.TEXT if original else NoticeForm.SEPARATE)
-        if bounce
-        else None
-    )
+    form = NoticeForm.TEXT if original else NoticeForm.SEPARATE
+    if reader == "rfc3464":
+        form = NoticeForm.DSN
     return Report(
         kind=what,
-        notice_form=form,
+        notice_form=form if what in BOUNCES else None,
         original=original,
         in_reply_to=headers.message_ids(notice.fields.get("in-reply-to", "")),
         references=headers.message_ids(notice.fields.get("references", "")),

@@ -95,6 +95,8 @@ def _is_read_receipt(notice: Notice) -> bool:
 def _is_complaint(notice: Notice) -> bool:
     """A complaint without ARF: an abuse desk's mail, or an old feedback loop's."""
     signs = notice.signs
+    if signs.signed_as(Kind.COMPLAINT):
+        return True
     if signs.failed_subject or signs.prefix("reply") or not phrases.hit("complaint", notice.folded_subject):
         return False
     return _DESK.search(notice.from_[:300]) is not None or "x-loop" in notice.fields

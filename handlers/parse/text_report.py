@@ -79,17 +79,37 @@ def one(address: str, words: str, whole: str, kind: Kind) -> RecipientStatus:
 
 
 def complete(notice: Notice, found: list[RecipientStatus]) -> list[RecipientStatus]:
-    """Recipients of a delivery-status part that lack a reply get the words that the text has for them."""
-    if all(one.diagnostic_code and (one.smtp_code or one.diagnostic_type != "smtp") for one in found):
+    """Recipients of a delivery-status part, with what only the text says: forwards, and replies that have no field."""
+    forwarded = "erated from" in notice.text or "xpanded from" in notice.text
+    if not forwarded and all(_is_complete(one) for one in found):
         return found
-    words = said(notice, leads.find(notice))
-    return [_completed(one, words, notice.text[:WORDS] if len(found) == 1 else "") for one in found]
+    leading = leads.find(notice)
+    words = said(notice, leading)
+    if forwarded:
+        names = {lead.address.lower(): lead.address for lead in leading}
+        found = [_forwarded(one, words, names) for one in found]
+    whole = notice.text[:WORDS] if len(found) == 1 else ""
+    return [one if _is_complete(one) else _completed(one, words, whole) for one in found]
+
+
+def _is_complete(one: RecipientStatus) -> bool:
+    return bool(one.diagnostic_code) and (one.smtp_code is not None or one.diagnostic_type != "smtp")
+
+
+def _forwarded(one: RecipientStatus, words: dict[str, str], names: dict[str, str]) -> RecipientStatus:
+    """Exim's Final-Recipient is the address mailed, and its text alone has where that was forwarded to."""
+    if one.original_recipient not in {None, one.final_recipient}:
+        return one
+    for failed, text in words.items():
+        made = _EXPANDED.match(text)
+        mailed = (made[1] or made[2]) if made else ""
+        if mailed and mailed.lower() == one.final_recipient.lower() and failed != mailed.lower():
+            return replace(one, final_recipient=names.get(failed, failed), original_recipient=one.final_recipient)
+    return one
 
 
 def _completed(one: RecipientStatus, words: dict[str, str], whole: str) -> RecipientStatus:
     """`whole` is the text if there is no other recipient."""
-    if one.diagnostic_code and (one.smtp_code or one.diagnostic_type != "smtp"):
-        return one
     keys = [(a or "").lower() for a in (one.final_recipient, one.original_recipient)]
     text = next((words[key] for key in keys if words.get(key)), "")
     if not text and whole and len(words) == 1:

@@ -1,7 +1,7 @@
 import pytest
 
-from handlers.parse import dsn
-from handlers.words import Action
+from handlers.parse import dsn, parse
+from handlers.words import Action, Kind, NoticeForm
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,51 @@ def test_nobody_is_nobody() -> None:
 def test_envelope_id_is_xtext_decoded() -> None:
     assert dsn.envelope_id("k4x9+3Dv1+2B") == "k4x9=v1+"
     assert dsn.envelope_id("") is None
+
+
+def report(text: str, status: str, sender: str = "MAILER-DAEMON@mx.dest.example", subject: str = "failed") -> bytes:
+    return (
+        f"From: {sender}\r\nSubject: {subject}\r\nContent-Type: multipart/report; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: text/plain\r\n\r\n{text}\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.dest.example\r\n\r\n"
+        f"{status}\r\n--b--\r\n"
+    ).encode()
+
+
+def test_where_exim_forwarded_to_stands_in_its_text_only() -> None:
+    text = "It failed:\r\n\r\n  Target@far.example\r\n    (generated from jo@dest.example)\r\n    550 5.1.1 no"
+    status = "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 5.1.1 no"
+    (one,) = parse(report(text, status)).recipients
+    assert (one.final_recipient, one.original_recipient) == ("Target@far.example", "jo@dest.example")
+
+
+def test_the_text_has_the_reply_that_the_fields_lack() -> None:
+    text = "It could not be delivered:\r\n\r\n  jo@dest.example\r\n    Unrouteable address"
+    (one,) = parse(
+        report(text, "Action: failed\r\nFinal-Recipient: rfc822;jo@dest.example\r\nStatus: 5.0.0")
+    ).recipients
+    assert (one.diagnostic_code, one.diagnostic_type, one.smtp_code) == ("Unrouteable address", None, None)
+
+
+def test_parts_of_a_report_that_a_person_forwards_are_no_report() -> None:
+    status = "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed"
+    assert parse(report("See below.", status, "Ann <ann@partner.example>", "Fwd: failed")).kind is Kind.OTHER
+    real = parse(report("It failed.", status))
+    assert (real.kind, real.notice_form, real.dialect) == (Kind.FAILURE, NoticeForm.DSN, "rfc3464")
+
+
+def test_the_message_fields() -> None:
+    status = "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed"
+    raw = report("It failed.", status).replace(
+        b"Reporting-MTA: dns; mx.dest.example",
+        b"Original-Envelope-Id: k4+3Dx\r\nReporting-MTA: dns; mx.dest.example\r\nDSN-Gateway: dns; gw.example\r\n"
+        b"Received-From-MTA: smtp; out.example\r\nArrival-Date: Tue, 3 Nov 2026 10:20:30 +0000",
+    )
+    found = parse(raw)
+    assert found.original_envelope_id == "k4=x"
+    assert (found.reporting_mta, found.dsn_gateway, found.received_from_mta) == (
+        "mx.dest.example",
+        "gw.example",
+        "out.example",
+    )
+    assert found.arrival_date == "Tue, 3 Nov 2026 10:20:30 +0000"

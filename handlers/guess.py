@@ -52,7 +52,7 @@ class Guesser:
         )
 
     def guess(self, folded: str) -> tuple[Reason, float] | None:
-        """The likeliest reason and how sure it is (0 to 1); None below the threshold, or for words that name no reason."""
+        """The likeliest reason and how sure it is (0 to 1); None below the threshold or for empty words."""
         found = self.likeliest(features(folded))
         if not found or found[0] is Reason.UNKNOWN or found[1] < self.threshold:
             return None

@@ -32,8 +32,9 @@ def fold(text: str) -> str:
         text = _OCTAL.sub(" ", text)  # Exim writes an octet above 127 as \\344: a lost letter
     words = _words(_without_addresses(text))
     code = words[0] if words and _is_code(words[0]) else None
-    words = [w for w in words if w != code and not (w[0] in "245" and _is_status(w))]
-    return f" {' '.join(words)} ".replace(". ", " ")
+    words = [w.rstrip(".") if w[-1] == "." else w for w in words]  # the end of a sentence
+    words = [w for w in words if w and w != code and not (w[0] in "245" and _is_status(w))]
+    return f" {' '.join(words)} "
 
 
 def words_of(folded: str) -> frozenset[str]:

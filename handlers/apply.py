@@ -12,7 +12,7 @@ from handlers.message import Delivery
 from handlers.outcome import Bounce, Suppression
 from handlers.report import RecipientStatus, Report
 from handlers.tokens import Tokens
-from handlers.words import Action, BounceType, Kind
+from handlers.words import Action, BounceType, Category, Kind
 
 _BOUNCING = {Kind.FAILURE, Kind.DELAY}
 _ACTIONS = {Action.FAILED, Action.DELAYED, None}
@@ -36,7 +36,10 @@ def bounces(report: Report, verdicts: Sequence[Verdict], match: Match, tokens: T
 
 
 def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple[Suppression, ...]:
-    """A suppression for each hard bounce that is proven by a strong link."""
+    """A suppression for each hard bounce that says the address is dead, proven by a strong link.
+
+    A refusal of content, of the sender or by a policy is hard in some profiles, and says nothing of the address.
+    """
     if report.kind is not Kind.FAILURE or match.strength != STRONG:
         return ()
     return tuple(
@@ -45,6 +48,7 @@ def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple
         )
         for bounce in found
         if bounce.verdict.type is BounceType.HARD
+        and bounce.verdict.category is Category.UNKNOWN_USER
         and not bounce.verdict.guess
         and bounce.recipient.action is Action.FAILED
     )

@@ -44,9 +44,7 @@ class Outcome:
     notice_form: NoticeForm | None
     delivery: Delivery | None = None  # ours, by the strongest link
     account: Account | None = None
-    authentication: dict[str, str] = field(
-        default_factory=dict
-    )  # {"spf": "pass", "dkim": "none", ...} RFC 8601 words
+    authentication: dict[str, str] = field(default_factory=dict)  # {"spf": "pass", "dkim": "none", ...} RFC 8601 words
     trust: str | None = None  # what the authentication results are worth for this capture
     undetectable_reason: str | None = None
     bounces: tuple[Bounce, ...] = ()

@@ -94,8 +94,10 @@ class Session(SMTP):
     def forget(self) -> None:
         """The connection is over. aiosmtpd's TLS does not tell us when that was during its handshake."""
         self.service.sessions.discard(self)
-        self.uncount()
         self.inbox.end()
+        if self._counted is not None:
+            self.service.usage.disconnect(self._counted)
+            self._counted = None
 
     def data_received(self, data: bytes) -> None:
         self.inbox.feed(data)
@@ -104,19 +106,6 @@ class Session(SMTP):
         # Exim sends the final dot, QUIT and FIN at once: what it sent is still to be done and answered
         self.inbox.end()
         return not self.over_tls
-
-    def count(self, client: str) -> bool:
-        """Takes one of this client's connections; False where it has none left."""
-        self.client = client
-        if self.service.usage.connect(client):
-            self._counted = client
-            return True
-        return False
-
-    def uncount(self) -> None:
-        if self._counted is not None:
-            self.service.usage.disconnect(self._counted)
-            self._counted = None
 
     # --- deadlines
 
@@ -187,7 +176,7 @@ class Session(SMTP):
 
     async def _handle_client(self) -> None:
         try:
-            if await proxy.admit(self):
+            if await self._admit():
                 self.say(self.service.greeting)
                 while await self._command():
                     pass
@@ -199,6 +188,23 @@ class Session(SMTP):
             self.dismiss(replies.INTERNAL)
         finally:
             self._close()
+
+    async def _admit(self) -> bool:
+        """Finds out who the client is and takes one of its connections; False when the session is to end."""
+        service = self.service
+        if service.trusted_proxies and proxy.is_trusted(self.client, service.trusted_proxies):
+            client = await proxy.client_behind(self.client, self.inbox)
+            if client is None:
+                return False  # without a word: whoever does not speak the protocol is no proxy
+            self.client = client
+        if service.draining:
+            return self.answer(replies.SHUTTING_DOWN)
+        if service.usage.is_guessing(self.client):
+            return self.answer(replies.TOO_MANY_GUESSES)
+        if not service.usage.connect(self.client):
+            return self.answer(replies.TOO_MANY_CONNECTIONS)
+        self._counted = self.client
+        return True
 
     async def _command(self) -> bool:
         """Reads and answers one command; False when the connection is to end."""

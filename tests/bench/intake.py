@@ -117,10 +117,10 @@ def _show(rates: dict[tuple[str, bool], list[tuple[float, float]]]) -> None:
 
 def _judge(rates: dict[tuple[str, bool], list[tuple[float, float]]]) -> bool:
     good = True
-    for name, one in rates:
+    for (name, one), found in rates.items():
         if name == "bouncemx":
             continue
-        ratio = _median(rates["bouncemx", one], 0) / _median(rates[name, one], 0)
+        ratio = _median(rates["bouncemx", one], 0) / _median(found, 0)
         bar = CLAIMS.get((name, one))
         good = good and (bar is None or ratio >= bar)
         told = f" (bar: {bar:g})" if bar else ""

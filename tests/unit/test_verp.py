@@ -84,7 +84,7 @@ def test_a_token_says_what_it_was_minted_with() -> None:
     assert found.token.text == mint(KEY, DOMAIN, "jane@example.org", TODAY, random_id=99)
 
 
-@pytest.mark.parametrize("genuine", [TOKEN, BASE])
+@pytest.mark.parametrize("genuine", [TOKEN, BASE], ids=["token", "base"])
 def test_every_change_of_one_character_is_refused(genuine: str) -> None:
     printable = {chr(c) for c in range(33, 127)} | {
         "\0",
@@ -99,7 +99,7 @@ def test_every_change_of_one_character_is_refused(genuine: str) -> None:
             assert not verify(changed, DOMAIN, RING, TODAY).accepted, changed
 
 
-@pytest.mark.parametrize("genuine", [TOKEN, BASE])
+@pytest.mark.parametrize("genuine", [TOKEN, BASE], ids=["token", "base"])
 def test_every_truncation_and_extension_is_refused(genuine: str) -> None:
     for length in range(len(genuine)):
         assert state(genuine[:length]) is State.MALFORMED

@@ -32,10 +32,13 @@ def _typed(notice: Notice) -> Report | None:
 
 def _dsn(notice: Notice) -> Report | None:
     part = notice.mail.leaf(*dsn.TYPES)
-    if part is None or (notice.signs.prefix("forward") and not notice.signs.hard_role):
-        return None  # a client that forwards inline keeps the parts as attachments
-    if not notice.signs.hard_role and notice.signs.asks:
-        return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
+    if part is None:
+        return None
+    if not notice.signs.hard_role:
+        if notice.signs.prefix("forward"):
+            return None  # a client that forwards inline keeps the parts as attachments
+        if notice.signs.asks:
+            return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(part)
     found = dsn.recipients(groups)
     if not found and groups:  # it reports on somebody, but names nobody

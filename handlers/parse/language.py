@@ -7,6 +7,7 @@ from importlib.resources import files
 
 _MARKS = re.compile(r"[.,;:!?'\u2019()\"<>]")
 LOOK_AT = 400  # characters; a notice opens with its own words
+WORDS = 40
 _SCRIPTS = (
     (re.compile("[\u3040-\u30ff]"), "ja"),
     (re.compile("[\uac00-\ud7a3]"), "ko"),
@@ -40,9 +41,10 @@ def detect(text: str) -> str | None:
             return by_script
     votes: dict[str, int] = {}
     words = _words()
-    for word in _MARKS.sub(" ", sample).split():
-        for language in words.get(word, ()):
-            votes[language] = votes.get(language, 0) + 1
+    for word in _MARKS.sub(" ", sample).split(None, WORDS)[:WORDS]:
+        if word in words:
+            for language in words[word]:
+                votes[language] = votes.get(language, 0) + 1
     if not votes:
         return None
     best = max(votes, key=lambda language: (votes[language], language == "en"))

@@ -96,8 +96,8 @@ class Notice:
 
     @lazy
     def _cut(self) -> tuple[str, Original | None]:
-        if self.returned is not None:
-            return self.whole_text, None
+        if self.returned is not None and "eceived:" not in self.whole_text:
+            return self.whole_text, None  # no copy of its header beside the part
         return original.cut(self.whole_text)
 
     @lazy

@@ -38,8 +38,11 @@ class Folded:
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
-        self.words = frozenset(_WORD.findall(self.text))
         self.joined = not self.text.isascii() and _JOINED.search(self.text) is not None
+
+    @lazy
+    def words(self) -> frozenset[str]:
+        return frozenset(_WORD.findall(self.text))
 
     @lazy
     def stems(self) -> frozenset[str]:

@@ -24,7 +24,7 @@ OURS, OTHER = Account(1, "ours"), Account(2, "other")
 
 
 def token(recipient: str, account: Account = OURS, day: date = TODAY, ring: Ring = RING) -> str:
-    return verp.mint(account_key(ring, account.id), DOMAIN, recipient, day)
+    return verp.mint(account_key(ring, account.id), DOMAIN, recipient, day, random_id=len(recipient))
 
 
 def base(account: Account = OURS, day: date = TODAY) -> str:

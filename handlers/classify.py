@@ -14,7 +14,8 @@ from handlers.evidence import Evidence, Notice, Text
 from handlers.guess import Guesser
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
-from handlers.ruleset import Example, Rule, Ruleset
+from handlers.rule import Example, Rule
+from handlers.ruleset import Ruleset
 from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)

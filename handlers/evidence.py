@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from handlers.folding import MAX_TEXT, fold, words_of
 from handlers.report import RecipientStatus, Report
-from handlers.ruleset import Provider, Rule
+from handlers.rule import Provider, Rule
 
 # Details of a status that nobody fills in by default.
 CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
@@ -138,7 +138,7 @@ class Evidence:
         return self.recipient.status_field is not None and self.status[2:] in CLEAR
 
     def phase(self) -> str | None:
-        """The step of the SMTP dialogue that was refused, one of ruleset.PHASES, where the notice tells it."""
+        """The step of the SMTP dialogue that was refused, one of rule.PHASES, where the notice tells it."""
         for text in (self.recipient.diagnostic_code or "", self.report.text):
             text = text[:MAX_TEXT].lower()
             found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None

@@ -15,18 +15,12 @@ from typing import Any
 
 from handlers.folding import fold, words_of
 from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
+from handlers.rule import CONDITIONS, FIELDS, PHASES, Example, Provider, Rule, as_list, strings
 from handlers.words import Reason
 
 # Labels of providers beat words, words beat the status, the status beats the reply code.
 TABLES = ("labels", "providers", "gateways", "servers", "languages", "phrases", "vague", "status", "codes")
 FALLBACKS = ("vague", "status", "codes")  # asked after every text that the notice has
-PHASES = ("connect", "helo", "mail", "rcpt", "data", "end")
-FIELDS = {
-    "id", "reason", "match", "squeezed", "status", "code", "provider", "phase", "permanence", "weak", "names_address",
-    "example", "counter_example", "source", "note",
-}  # fmt: skip
-
-CONDITIONS = {"status", "code", "provider", "phase", "weak", "names_address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +46,6 @@ class BadRules(ValueError):
 
     def __reduce__(self) -> tuple[type["BadRules"], tuple[tuple[Problem, ...]]]:
         return BadRules, (self.problems,)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A reply as a server would send it, and what else the report says of it."""
-
-    text: str
-    remote_mta: str | None = None
-    status: str | None = None
-    phase: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of a table. A condition that is empty or None always holds."""
-
-    id: str
-    reason: Reason
-    example: Example
-    table: str = ""
-    patterns: tuple[Pattern, ...] = ()  # one must match
-    squeezed: tuple[str, ...] = ()  # or one of these stands in an X-Notes diagnostic without its spaces
-    status: tuple[str, ...] = ()  # "5.1.1", or "x.1.1" for both classes; ranges are written out
-    codes: tuple[str, ...] = ()  # "550", "4xx"
-    provider: str | None = None
-    phases: tuple[str, ...] = ()
-    permanent: bool | None = None  # None: as the status or the reply code says
-    weak: bool = False  # only about a reply: a notice's own words may say it of anything
-    names_address: bool | None = None  # whether the reply prints an address
-    counter_examples: tuple[Example, ...] = ()
-    source: str = ""
-    note: str = ""
-    conditional: bool = False  # it has conditions besides its words
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Who answers: suffixes of its hosts, or a word that its replies end with."""
-
-    name: str
-    hosts: tuple[str, ...]
-    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +75,14 @@ class Ruleset:
 def load(extra: Sequence[Path] = ()) -> Ruleset:
     """The operator's files first, then ours. Raises BadRules, FileNotFoundError."""
     reader = _Reader()
-    tables = [(path.name, path.read_bytes()) for path in extra]
     folder = files("handlers") / "rules"
+    tables = [(str(path.absolute()), path.read_bytes()) for path in extra]
     tables += [(f"{name}.toml", (folder / f"{name}.toml").read_bytes()) for name in TABLES]
-    for file, raw in tables:
-        reader.read(file, raw)
+    parsed = [(file, reader.parse(file, raw)) for file, raw in tables]
+    for file, table in parsed:
+        reader.take_providers(file, table.get("provider", {}))
+    for file, table in parsed:
+        reader.take_rules(file, table.get("rule", []))
     if reader.problems:
         raise BadRules(reader.problems)
     return index(reader.rules, reader.providers)
@@ -160,24 +115,33 @@ class _Reader:
         self.problems: list[Problem] = []
         self._seen: dict[str, str] = {}
 
-    def read(self, file: str, raw: bytes) -> None:
+    def parse(self, file: str, raw: bytes) -> dict[str, Any]:
         try:
-            table = tomllib.loads(raw.decode())
+            return tomllib.loads(raw.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             self.problems.append(Problem(file, "", "file", str(error), "write TOML in UTF-8"))
-            return
-        for name, entry in table.get("provider", {}).items():
-            hosts, marks = tuple(entry.get("hosts", ())), tuple(entry.get("marks", ()))
-            self.providers[name] = Provider(name, hosts, marks)
-        for entry in table.get("rule", ()):
-            self._rule(file, entry)
+            return {}
 
-    def _rule(self, file: str, entry: dict[str, Any]) -> None:
-        name = str(entry.get("id", ""))
-        found = [Problem(file, name, *mistake) for mistake in self._mistakes(file, name, entry)]
-        self.problems += found
-        if not found:
-            self.rules.append(_make(file, entry))
+    def take_providers(self, file: str, entries: Any) -> None:
+        """The first to name a provider says who it is."""
+        for name, entry in entries.items() if isinstance(entries, dict) else [("", entries)]:
+            hosts, marks = (entry.get("hosts"), entry.get("marks", [])) if isinstance(entry, dict) else (None, [])
+            if not (strings(hosts) and strings(marks)):
+                way_out = "write [provider.NAME] with hosts = [HOST, ...] and, if you like, marks = [WORD, ...]"
+                self.problems.append(Problem(file, "", "provider", repr(entry), way_out))
+                continue
+            self.providers.setdefault(name, Provider(name, tuple(hosts or ()), tuple(marks)))
+
+    def take_rules(self, file: str, entries: Any) -> None:
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self.problems.append(Problem(file, "", "rule", repr(entries), "write each rule as [[rule]]"))
+            return
+        for entry in entries:
+            name = str(entry.get("id", ""))
+            found = [Problem(file, name, *mistake) for mistake in self._mistakes(file, name, entry)]
+            self.problems += found
+            if not found:
+                self.rules.append(_make(file, entry))
 
     def _mistakes(self, file: str, name: str, entry: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
         if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", name):
@@ -185,8 +149,12 @@ class _Reader:
         elif name in self._seen:
             yield "id", repr(name), f"already used in {self._seen[name]}; choose another"
         self._seen.setdefault(name, file)
-        for key in entry.keys() - FIELDS:
+        for key in entry.keys() - FIELDS.keys():
             yield key, repr(entry[key]), f"unknown field; known are {', '.join(sorted(FIELDS))}"
+        wrong = [key for key in entry.keys() & FIELDS.keys() if not FIELDS[key][0](entry[key])]
+        yield from ((key, repr(entry[key]), f"write {FIELDS[key][1]}") for key in wrong)
+        if wrong:
+            return
         if entry.get("reason") not in set(Reason):
             yield "reason", repr(entry.get("reason")), f"unknown reason; one of {', '.join(Reason)}"
         if not entry.get("example"):
@@ -196,28 +164,22 @@ class _Reader:
         yield from self._condition_mistakes(entry)
 
     def _condition_mistakes(self, entry: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
-        for source in _list(entry.get("match")):
+        for source in as_list(entry.get("match")):
             try:
                 compile_pattern(str(source))
             except BadPattern as bad:
                 yield "match", repr(source), str(bad)
-        for status in _list(entry.get("status")):
+        for status in as_list(entry.get("status")):
             if not re.fullmatch(r"[45x]\.\d{1,3}\.\d{1,3}(-\d{1,3})?", str(status)):
                 yield "status", repr(status), "write it like '5.1.1', 'x.2.2' or '5.7.501-503'"
-        for code in _list(entry.get("code")):
+        for code in as_list(entry.get("code")):
             if not re.fullmatch(r"[45](\d\d|xx)", str(code)):
                 yield "code", repr(code), "write it like 550 or '4xx'"
-        for phase in _list(entry.get("phase")):
+        for phase in as_list(entry.get("phase")):
             if phase not in PHASES:
                 yield "phase", repr(phase), f"unknown phase; one of {', '.join(PHASES)}"
-        if entry.get("permanence") not in (None, "permanent", "temporary"):
-            yield "permanence", repr(entry["permanence"]), "write 'permanent' or 'temporary', or leave it out"
         if entry.get("provider") and entry["provider"] not in self.providers:
             yield "provider", repr(entry["provider"]), "name it in a table [provider.NAME] with hosts first"
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _make(file: str, entry: dict[str, Any]) -> Rule:
@@ -227,16 +189,16 @@ def _make(file: str, entry: dict[str, Any]) -> Rule:
         reason=Reason(entry["reason"]),
         example=_example(entry["example"]),
         table=file,
-        patterns=tuple(compile_pattern(source) for source in _list(entry.get("match"))),
-        squeezed=tuple(_list(entry.get("squeezed"))),
-        status=tuple(one for status in _list(entry.get("status")) for one in _spread(status)),
-        codes=tuple(str(code) for code in _list(entry.get("code"))),
+        patterns=tuple(compile_pattern(source) for source in as_list(entry.get("match"))),
+        squeezed=tuple(as_list(entry.get("squeezed"))),
+        status=tuple(one for status in as_list(entry.get("status")) for one in _spread(status)),
+        codes=tuple(str(code) for code in as_list(entry.get("code"))),
         provider=entry.get("provider"),
-        phases=tuple(_list(entry.get("phase"))),
+        phases=tuple(as_list(entry.get("phase"))),
         permanent=None if permanence is None else permanence == "permanent",
         weak=entry.get("weak", False),
         names_address=entry.get("names_address"),
-        counter_examples=tuple(map(_example, _list(entry.get("counter_example")))),
+        counter_examples=tuple(map(_example, as_list(entry.get("counter_example")))),
         source=entry.get("source", ""),
         note=entry.get("note", ""),
         conditional=bool(entry.keys() & CONDITIONS),

@@ -4,7 +4,8 @@ from itertools import groupby
 from pathlib import Path
 
 from handlers import profiles
-from handlers.ruleset import TABLES, Rule, Ruleset, load
+from handlers.rule import Rule
+from handlers.ruleset import TABLES, Ruleset, load
 from handlers.words import Profile, Reason
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from handlers.classify import Classifier
-from handlers.ruleset import TABLES, BadRules, Example, Problem, Rule, Ruleset, check, load
+from handlers.rule import Example, Rule
+from handlers.ruleset import TABLES, BadRules, Problem, Ruleset, check, load
 from handlers.words import Reason
 from tests import docs_rules
 
@@ -83,7 +84,6 @@ def test_own_rules_keep_the_order_of_their_files(tmp_path: Path) -> None:
     [
         ('"user_unknown"', '"no_such_reason"', "reason", "unknown reason; one of user_unknown, "),
         ("acme.unknown", "Acme", "id", "name it like 'who.what'"),
-        ("acme.unknown", "words.spam", "id", "already used in own.toml"),
         ('example = "550 We do not know this person"', "", "example", "give a reply"),
         ('match = ["we do not know (him|her|this person)"]', "", "match", "or it would match everything"),
         ("(him|her|this person)", ".*", "match", "outside of the subset"),
@@ -104,6 +104,57 @@ def test_the_loader_refuses(tmp_path: Path, old: str, new: str, field: str, way_
     problem = next(problem for problem in refused.value.problems if problem.field == field)
     assert way_out in problem.way_out
     assert "own.toml" in str(refused.value)
+
+
+def test_the_loader_refuses_an_id_that_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(BadRules, match=r"'words\.spam'.*already used in .*own\.toml; choose another"):
+        load([written(tmp_path, GOOD.replace("acme.unknown", "words.spam"))])
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("rule = 5", "write each rule as [[rule]]"),
+        ("rule = [5]", "write each rule as [[rule]]"),
+        ("provider = 5", "write [provider.NAME] with hosts"),
+        ("[provider.acme]\nhosts = 'mx.acme.example'", "write [provider.NAME] with hosts"),
+        ("[provider]\nacme = 5", "write [provider.NAME] with hosts"),
+    ],
+)
+def test_the_loader_refuses_another_shape(tmp_path: Path, text: str, way_out: str) -> None:
+    with pytest.raises(BadRules) as refused:
+        load([written(tmp_path, text)])
+    assert way_out in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["id", "reason", "match", "status", "provider", "phase", "permanence", "weak"])
+@pytest.mark.parametrize("value", ["5.5", "[[]]", "{}", "[5]"])
+def test_the_loader_refuses_every_wrong_type(tmp_path: Path, field: str, value: str) -> None:
+    lines = [line for line in GOOD.splitlines() if not line.startswith(field)]
+    with pytest.raises(BadRules) as refused:
+        load([written(tmp_path, "\n".join([*lines, f"{field} = {value}"]))])
+    assert field in {problem.field for problem in refused.value.problems}
+
+
+@pytest.mark.parametrize("value", ["5", '{ status = "5.1.1" }', '{ text = "550 no", colour = "red" }', "{ text = 5 }"])
+@pytest.mark.parametrize("field", ["example", "counter_example"])
+def test_the_loader_refuses_what_is_no_example(tmp_path: Path, field: str, value: str) -> None:
+    lines = [line for line in GOOD.splitlines() if not line.startswith(field)]
+    with pytest.raises(BadRules, match="a reply as text, or a table"):
+        load([written(tmp_path, "\n".join([*lines, f"{field} = {value}"]))])
+
+
+def test_own_rules_may_name_our_providers(tmp_path: Path) -> None:
+    own = GOOD.replace("reason =", 'provider = "google"\nreason =').replace(
+        '"550 We do not know this person"', '{ text = "550 We do not know him", remote_mta = "mx.google.com" }'
+    )
+    rules = load([written(tmp_path, own)])
+    assert Classifier(rules).judge(rules.rules[0].example).rule == "acme.unknown"
+
+
+def test_an_own_file_is_no_fallback_whatever_its_name(tmp_path: Path) -> None:
+    rules = load([written(tmp_path, GOOD, "status.toml")])
+    assert rules.first_fallback > 1000
 
 
 def test_the_loader_refuses_what_is_no_toml(tmp_path: Path) -> None:
@@ -136,7 +187,7 @@ def test_check_finds_a_rule_that_shadows_ours(tmp_path: Path) -> None:
 
 def test_check_tells_the_mistakes_of_a_file(tmp_path: Path) -> None:
     problems = check([written(tmp_path, GOOD.replace('"user_unknown"', '"nothing"'))])
-    assert [(problem.file, problem.rule, problem.field) for problem in problems] == [
+    assert [(Path(problem.file).name, problem.rule, problem.field) for problem in problems] == [
         ("own.toml", "acme.unknown", "reason")
     ]
 

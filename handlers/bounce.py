@@ -29,7 +29,7 @@ class Link:
 
     method: LinkMethod
     where: str  # "forward_path", "original_envelope_id", "rfc822", "inline", "in_reply_to", "text", ...
-    state: str  # "valid", "late", "expired", "bad_mac", "unknown", "foreign"
+    state: str  # of a token handlers.verp.State, of an id "valid" or "foreign"; "unknown" where nothing was looked up
     value: str  # the token, envelope id or Message-ID as found
     delivery: int | None = None  # key of the delivery, where it is ours and known
     strength: str = NONE

@@ -7,7 +7,7 @@ from handlers.bounce import NONE, Link
 from handlers.report import Report
 from handlers.words import Detectability, Kind, LinkMethod, NoticeForm
 
-_NOTICES = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
+_NOTICES = {Kind.FAILURE, Kind.DELAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,9 @@ def detect(report: Report, links: Iterable[Link], *, flag_separate: bool = False
     With `flag_separate` the return path alone ties no separate e-mail: whoever knows the address can write one.
     """
     if report.kind not in _NOTICES:
-        return Detection(Detectability.NOT_A_BOUNCE)
-    found = tuple(links)
+        return Detection(Detectability.NOT_A_BOUNCE, None, report.notice_form)
+    # gateways put ids of their own where the sender's would stand (RFC 3464 2.2.1): such a one names no original
+    found = tuple(each for each in links if (each.method, each.state) != (LinkMethod.ENVELOPE_ID, "foreign"))
     form = report.notice_form or (NoticeForm.TEXT if report.original else NoticeForm.SEPARATE)
     tying = {link.method for link in found if link.strength != NONE}
     if tying == {LinkMethod.TOKEN} and flag_separate and form is NoticeForm.SEPARATE:

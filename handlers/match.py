@@ -13,7 +13,7 @@ from handlers.message import Account, Delivery
 from handlers.ports import Ledger
 from handlers.report import Report
 from handlers.tokens import Tokens
-from handlers.verp import Token
+from handlers.verp import State, Token
 from handlers.words import LinkMethod
 
 _MOST_THREADS = 10  # the newest: those before them name older mails of a talk
@@ -39,6 +39,9 @@ class _Ladder:
         for address in dict.fromkeys(addresses):
             verified = self.tokens.read(address)
             if verified is None or verified.token is None:
+                if method is LinkMethod.TOKEN and self.tokens.is_ours(address) and "+" in address:
+                    # the base with an extension: the return path of somebody who made it up
+                    yield _Rung(Link(method, where, State.MALFORMED, address.rpartition("@")[0]))
                 continue
             if not verified.accepted:
                 yield _Rung(Link(method, where, verified.state, verified.token.text))

@@ -28,12 +28,15 @@ class Tokens:
             hmac.digest(_NO_KEY, local_part.encode("utf-8", "replace")[:64], "sha256")
         return verified
 
+    def is_ours(self, address: str) -> bool:
+        """Whether this is an address of our return-path domain."""
+        return address.rpartition("@")[2].removesuffix(".").lower() == self.domain
+
     def read(self, address: str) -> Verified | None:
         """None for an address of another domain, and for what looks like no token."""
-        local_part, _, domain = address.rpartition("@")
-        if domain.removesuffix(".").lower() != self.domain:
+        if not self.is_ours(address):
             return None
-        verified = self.verify(local_part)
+        verified = self.verify(address.rpartition("@")[0])
         return None if verified.state is State.MALFORMED else verified
 
     def is_for(self, token: Token, address: str) -> bool:

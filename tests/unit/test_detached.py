@@ -15,12 +15,15 @@ def link(method: LinkMethod, strength: str = "strong", state: str = "valid") -> 
 
 TOKEN, MESSAGE_ID = link(LinkMethod.TOKEN), link(LinkMethod.MESSAGE_ID)
 FOREIGN = link(LinkMethod.MESSAGE_ID, "none", "foreign")
-NOTICES = (Kind.FAILURE, Kind.DELAY, Kind.SUCCESS)
+FOREIGN_ENVELOPE_ID = link(LinkMethod.ENVELOPE_ID, "none", "foreign")
+NOTICES = (Kind.FAILURE, Kind.DELAY)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in NOTICES])
 def test_what_tells_no_outcome_is_no_bounce_whatever_ties_it(kind: Kind) -> None:
-    assert detect(report(kind=kind), [TOKEN, MESSAGE_ID]) == Detection(Detectability.NOT_A_BOUNCE)
+    found = detect(report(kind=kind), [TOKEN, MESSAGE_ID])
+    form = NoticeForm.DSN if kind is Kind.SUCCESS else None
+    assert found == Detection(Detectability.NOT_A_BOUNCE, None, form)
 
 
 @pytest.mark.parametrize("kind", NOTICES)
@@ -34,6 +37,9 @@ def test_what_tells_no_outcome_is_no_bounce_whatever_ties_it(kind: Kind) -> None
         ([link(LinkMethod.TOKEN, "none", "expired")], "unmatched"),
         ([link(LinkMethod.TOKEN, "none", "bad_mac"), FOREIGN], "unmatched"),
         ([], "undetectable"),
+        ([FOREIGN_ENVELOPE_ID], "undetectable"),
+        ([FOREIGN_ENVELOPE_ID, FOREIGN], "unmatched"),
+        ([link(LinkMethod.ENVELOPE_ID, "none", "unknown")], "unmatched"),
     ],
 )
 def test_the_links_decide(kind: Kind, links: list[Link], detectability: str) -> None:

@@ -172,6 +172,14 @@ def test_what_is_not_ours_is_foreign(fields: dict[str, Any], rung: tuple[object,
     assert (found.delivery, found.account, found.strength) == (None, None, "none")
 
 
+def test_a_base_with_an_extension_is_a_return_path_that_nobody_minted() -> None:
+    found = matched(report(failed("ann@x.example")), "bounces+guess-0123@RP.example")
+    assert rungs(found) == [("token", "forward_path", "malformed", None, "none")]
+    assert found.links[0].value == "bounces+guess-0123"
+    elsewhere = report(failed("ann@x.example"), addresses_in_text=("bounces+x@rp.example",))
+    assert matched(elsewhere, "bounces+x@other.example").links == ()
+
+
 def test_an_inline_copy_proves_nothing_in_a_persons_mail() -> None:
     forwarded = report(failed("ann@x.example"), original=original(where="inline"))
     assert matched(forwarded, envelope("bounces@rp.example", reverse_path="eve@x.example")).strength == "weak"

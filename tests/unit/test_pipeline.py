@@ -108,7 +108,8 @@ def test_another_recipient_than_the_tokens_has_no_effect() -> None:
 )
 def test_what_has_not_failed_suppresses_nobody(action: str, status: str, kind: str, bounced: int) -> None:
     found = handled(dsn("ann@x.example", action=action, status=status), f"{ANN.token}@{DOMAIN}")
-    assert (found.report.kind, found.detectability) == (kind, "matched")
+    assert (found.report.kind, found.delivery) == (kind, ANN)
+    assert found.detectability == ("not_a_bounce" if kind == "success" else "matched")
     assert (len(found.bounces), found.suppressions) == (bounced, ())
 
 

@@ -81,6 +81,8 @@ def _strict(data: bytes, name: str) -> str | None:
     if not name:
         return None
     try:
+        if name == "utf-8":  # data may be cut within a character
+            return codecs.utf_8_decode(data, "strict", False)[0]
         text = data.decode(name)
     except (ValueError, LookupError):
         return None

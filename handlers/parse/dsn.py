@@ -3,7 +3,7 @@
 import re
 
 from handlers.parse import reply
-from handlers.parse.headers import FOLD, Headers, printable, text, unfold
+from handlers.parse.headers import BLANK, FOLD, Headers, printable, text, unfold
 from handlers.parse.mime import Part
 from handlers.report import RecipientStatus
 from handlers.words import Action
@@ -76,11 +76,11 @@ def _fields(data: str) -> list[tuple[str, str]]:
     """Field by field; ("", "") for an empty line. A line that is neither field nor fold continues the one before."""
     fields: list[tuple[str, str]] = []
     for line in data.split("\n", 50_000)[:50_000]:
-        if not line or line.isspace():
+        if not line.strip(BLANK):
             fields.append(("", ""))
         elif _FIELD.match(line) and not line[0].isspace():
             name, _, value = line.partition(":")
-            fields.append((name.rstrip().lower(), value.strip()))
+            fields.append((name.rstrip().lower(), value.strip(BLANK)))
         elif fields and fields[-1][0]:
             name, value = fields[-1]
             if len(value) < 2 * DIAGNOSTIC:

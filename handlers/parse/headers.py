@@ -11,6 +11,7 @@ from handlers.parse.charset import decode
 
 BLOCK_BYTES = 100 * 1024  # of one header block that are read; Postfix's header_size_limit is 102400 as well
 FIELDS = 2000  # a block of more is an attack, real ones have under 100
+BLANK = " \t\r"  # all that may be stripped before decoding: to str.strip the octets 85 and A0 are blanks too
 FOLD = "\x1e"  # stands for the line break of a folded value
 
 _ENCODED = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]{0,1000})\?=")
@@ -31,7 +32,7 @@ def split_block(block: bytes) -> Headers:
     for line in text.split("\n", FIELDS)[:FIELDS]:
         name, colon, value = line.partition(":")
         if colon:
-            fields.setdefault(name.strip().lower(), value.strip())
+            fields.setdefault(name.strip().lower(), value.strip(BLANK))
     return fields
 
 

@@ -143,4 +143,8 @@ def _subject_says_so(notice: Notice, software: bool) -> bool:
     found = phrases.group("auto_subject").find(notice.signs.subject_words)
     if found is None:
         return False
-    return software or found[0] < 6 or any(map(notice.signs.says, ("absence", "acknowledgement", "left")))
+    if software or found[0] < 6 or "automat" in notice.folded_subject.text:
+        return True
+    if phrases.hit("left", notice.folded_subject):
+        return True
+    return any(map(notice.signs.says, ("absence", "acknowledgement", "left")))

@@ -65,3 +65,7 @@ def test_what_is_no_charset_of_mail_is_not_used(label: str | None) -> None:
 def test_no_half_pair_of_surrogates_comes_out(label: str) -> None:
     for data in (b"+2AA-", b"\x00\xd8\x00\x00", b"\xed\xa0\x80", b"\x1b$B\xff", bytes(range(256))):
         decode(data, label)[0].encode()
+
+
+def test_utf8_that_is_cut_within_a_character_is_utf8() -> None:
+    assert decode("Empfänger ü".encode()[:-1], None) == ("Empfänger ", False)

@@ -44,3 +44,8 @@ def test_message_ids() -> None:
 
 def test_blocks_are_bounded() -> None:
     assert len(headers.split_block(b"".join(b"X%d: y\n" % i for i in range(50_000)))) <= headers.FIELDS
+
+
+@pytest.mark.parametrize("said", ["苦情", "Ja, à", "…"])  # their last octet is 85 or A0
+def test_no_octet_of_a_character_is_stripped(said: str) -> None:
+    assert headers.text(headers.split_block(f"Subject: {said}\nX: y".encode())["subject"]) == said

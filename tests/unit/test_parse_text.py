@@ -197,7 +197,8 @@ def test_a_header_copied_beside_the_returned_part_is_cut_off_too() -> None:
         HEAD + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
         "Your message to <jo@dest.example> could not be delivered.\r\n\r\nOriginal message headers:\r\n\r\n"
         "Received: from a.example by b.example\r\nFrom: x@copy.example\r\nSubject: Order\r\n\r\n"
-        "--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <o1@sender.example>\r\nSubject: Order\r\n\r\nx\r\n--b--\r\n"
+        "--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <o1@sender.example>\r\n"
+        "Subject: Order\r\n\r\nx\r\n--b--\r\n"
     )
     report = parse(raw.encode(), "")
     assert report.addresses_in_text == ("jo@dest.example",)

@@ -31,15 +31,15 @@ def _typed(notice: Notice) -> Report | None:
 
 
 def _dsn(notice: Notice) -> Report | None:
-    part = notice.mail.leaf(*dsn.TYPES)
-    if part is None:
+    parts = [leaf for leaf in notice.mail.leaves if leaf.type in dsn.TYPES]
+    if not parts:
         return None
     if not notice.signs.hard_role:
         if notice.signs.prefix("forward"):
             return None  # a client that forwards inline keeps the parts as attachments
         if notice.signs.asks:
             return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
-    message, groups = dsn.groups(part)
+    message, groups = dsn.groups(parts)
     found = dsn.recipients(groups)
     if not found and groups:  # it reports on somebody, but names nobody
         found = text_report.recipients(notice, Kind.FAILURE)

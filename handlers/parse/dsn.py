@@ -15,6 +15,10 @@ RECIPIENTS = (
 STATUS_BYTES = 1024 * 1024
 DIAGNOSTIC = 4096  # characters kept of one Diagnostic-Code; RFC 5321 4.5.3.1.5 allows 512 a line
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}[ \t]{0,4}:")
+_KNOWN = re.compile(  # fields that some indent
+    r"[ \t]{1,8}(?:final-recipient|original-recipient|action|status|remote-mta|diagnostic-code)[ \t]{0,4}:",
+    re.IGNORECASE,
+)
 _OCTAL = re.compile(r"\\([23][0-7]{2})")
 _FOLDED = re.compile(r"[ \t]{0,20}" + FOLD + r"[ \t]{0,80}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
@@ -32,9 +36,9 @@ _ACTIONS = {a.value: a for a in Action} | {
 }
 
 
-def groups(part: Part) -> tuple[Headers, list[Headers]]:
-    """The per-message fields, and one set of fields a recipient, of a delivery-status part."""
-    return groups_of(part.octets(STATUS_BYTES).decode("latin-1"))
+def groups(parts: list[Part]) -> tuple[Headers, list[Headers]]:
+    """The per-message fields, and one set of fields a recipient, of the delivery-status parts (mostly there is one)."""
+    return groups_of("\n\n".join(part.octets(STATUS_BYTES).decode("latin-1") for part in parts))
 
 
 def groups_of(text: str) -> tuple[Headers, list[Headers]]:
@@ -78,13 +82,13 @@ def _fields(data: str) -> list[tuple[str, str]]:
     for line in data.split("\n", 50_000)[:50_000]:
         if not line.strip(BLANK):
             fields.append(("", ""))
-        elif _FIELD.match(line) and not line[0].isspace():
-            name, _, value = line.partition(":")
+        elif (_FIELD.match(line) and line[0] not in BLANK) or _KNOWN.match(line):
+            name, _, value = line.lstrip(BLANK).partition(":")
             fields.append((name.rstrip().lower(), value.strip(BLANK)))
         elif fields and fields[-1][0]:
             name, value = fields[-1]
             if len(value) < 2 * DIAGNOSTIC:
-                fields[-1] = name, value + FOLD + (line if line[0].isspace() else " " + line)
+                fields[-1] = name, value + FOLD + (line if line[0] in BLANK else " " + line)
     return fields
 
 
@@ -107,8 +111,8 @@ def recipient(fields: Headers) -> RecipientStatus | None:
     code, literal = reply.read(diagnostic) if diagnostic else (None, None)
     status_text = text(fields.get("status", ""))
     status_field = reply.status_of_field(status_text)
-    if code is None:
-        code = _code_in_status(status_text)
+    if code is None:  # some put the reply into the Status field: "5.1.1 (550 no such user)"
+        code = reply.read(status_text)[0]
     return RecipientStatus(
         final_recipient=final or original or "",
         original_recipient=original,
@@ -123,11 +127,6 @@ def recipient(fields: Headers) -> RecipientStatus | None:
         will_retry_until=text(fields.get("will-retry-until", ""))[:100] or None,
         final_log_id=text(fields.get("final-log-id", ""))[:200] or None,
     )
-
-
-def _code_in_status(value: str) -> int | None:
-    """Some put the reply into the Status field: "5.1.1 (550 no such user)"."""
-    return reply.read(value.partition("(")[2])[0] if "(" in value else None
 
 
 def action(value: str) -> Action | None:
@@ -182,7 +181,8 @@ def diagnostic_code(value: str) -> tuple[str | None, str]:
     if not value:
         return None, ""
     if FOLD in value:
-        value = _FOLDED.sub(" ", value)
+        word = "" if value[:7].lower() == "x-notes" else " "  # Domino folds within words
+        value = _FOLDED.sub(word, value)
     if "\\" in value:
         value = _OCTAL.sub(lambda m: chr(int(m[1], 8)), value)  # Exim prints what is not ASCII so
     value = text(value)

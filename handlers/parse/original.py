@@ -68,7 +68,11 @@ def find_part(mail: Mail) -> Original | None:
     if part is not None and part is not mail.root:
         return of_part(part, "rfc822")
     part = mail.leaf(*HEADERS)
-    return of_part(part, "rfc822-headers") if part is not None else None
+    if part is not None:
+        return of_part(part, "rfc822-headers")
+    attached = (leaf for leaf in mail.leaves[1:10] if leaf.type == "application/octet-stream")
+    part = next((leaf for leaf in attached if leaf.filename.lower().endswith(".eml")), None)
+    return of_part(part, "rfc822") if part is not None else None
 
 
 def cut(text: str) -> tuple[str, Original | None]:

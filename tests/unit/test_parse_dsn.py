@@ -37,6 +37,7 @@ def test_address(value: str, address: str | None) -> None:
         ("smtp;550 one\x1e    two\x1e\tthree", "smtp", "550 one two three"),
         ("smtp; 550 Empf\\303\\244nger", "smtp", "550 Empfänger"),  # Exim's octal escapes
         ("smtp; 550 C:\\temp", "smtp", "550 C:\\temp"),
+        ("X-Notes; User jo (jo@dest.exa\x1e mple) not listed", "x-notes", "User jo (jo@dest.example) not listed"),
         ("", None, ""),
     ],
 )
@@ -156,3 +157,31 @@ def test_the_message_fields() -> None:
         "out.example",
     )
     assert found.arrival_date == "Tue, 3 Nov 2026 10:20:30 +0000"
+
+
+def test_indented_fields_are_fields() -> None:
+    _, groups = dsn.groups_of("\nFinal-Recipient: rfc822; a@b\n  Action: failed\n  Status: 5.1.1\n  folded: too")
+    assert groups[0]["action"] == "failed"
+    assert dsn.text(groups[0]["status"]) == "5.1.1  folded: too"
+
+
+def test_a_reply_in_the_status_field() -> None:
+    one = dsn.recipient({"final-recipient": "rfc822; a@b", "status": "550 5.1.1 User unknown"})
+    assert one is not None
+    assert (one.status, one.smtp_code) == ("5.1.1", 550)
+
+
+def test_two_delivery_status_parts_are_read_both() -> None:
+    second = "Final-Recipient: rfc822;ann@dest.example\r\nAction: failed"
+    raw = report("It failed.", "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed")
+    raw = raw.replace(b"--b--", f"--b\r\nContent-Type: message/delivery-status\r\n\r\n{second}\r\n--b--".encode())
+    assert [one.final_recipient for one in parse(raw).recipients] == ["jo@dest.example", "ann@dest.example"]
+
+
+def test_an_original_attached_as_octets() -> None:
+    raw = report("It failed.", "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed")
+    head = 'Content-Type: application/octet-stream; name="mail.eml"'
+    part = f"--b\r\n{head}\r\n\r\nMessage-ID: <o1@sender.example>\r\n\r\n--b--"
+    original = parse(raw.replace(b"--b--", part.encode())).original
+    assert original is not None
+    assert original.message_id == "<o1@sender.example>"

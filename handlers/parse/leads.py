@@ -13,6 +13,7 @@ _ROLES = frozenset(
     {"postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "help", "hostmaster", "webmaster"}
     | {"noreply", "no-reply", "admin", "administrator", "info"}
 )
+_COMMANDS = ("-ctl", "-request", "-owner", "-admin", "-help", "-bounces", "-subscribe", "-unsubscribe", "-leave")
 CONTEXT = 160  # characters before an address that tell what it is
 
 
@@ -52,6 +53,8 @@ def find(notice: Notice) -> list[Lead]:
     for start, end, address in notice.addresses:
         line = text.rfind("\n", max(0, start - CONTEXT), start) + 1
         rank = _rank(text[max(line, start - CONTEXT) : start], text[end : end + 3])
+        if rank and _local(address).endswith(_COMMANDS):
+            rank = 1  # a list's addresses for commands
         if rank and rank < 3 and address.lower() in others:
             continue
         if rank == 3 and (_after_sender(text, line) or address.lower() in others - notice.to_addresses):
@@ -66,10 +69,18 @@ def best(ranked: list[Lead], notice: Notice) -> list[Lead]:
     for rank in (3, 2, 1):
         chosen = [lead for lead in ranked if lead.rank == rank]
         foreign = [lead for lead in chosen if lead.address.lower() not in notice.own_addresses]
-        people = [lead for lead in foreign if lead.address.partition("@")[0].lower() not in _ROLES]
+        people = [lead for lead in foreign if not _is_role(_local(lead.address))]
         if people or foreign or (chosen and rank == 3):
             return people or foreign or chosen
     return []
+
+
+def _local(address: str) -> str:
+    return address.partition("@")[0].lower()
+
+
+def _is_role(local: str) -> bool:
+    return local in _ROLES or local.endswith(_COMMANDS)
 
 
 def _not_failed(notice: Notice) -> frozenset[str]:

@@ -14,7 +14,8 @@ Suggestion = Mapping[str, str | bool | None]
 def suggest(notice: Notice, kind: Kind) -> Suggestion | None:
     """The one thing worth an operator's look; None mostly."""
     if kind is Kind.AUTO_REPLY:
-        return _returns(notice) or _left(notice)
+        away = notice.signs.says("absence")
+        return (_returns(notice) if away else None) or _left(notice) or _returns(notice)
     if kind in {Kind.OTHER, Kind.COMPLAINT} and _wants_out(notice):
         return {"unsubscribe": True}
     return None
@@ -29,7 +30,7 @@ def _left(notice: Notice) -> Suggestion | None:
 
 
 def _returns(notice: Notice) -> Suggestion | None:
-    if not (phrases.hit("absence", notice.folded) or phrases.hit("absence", notice.folded_subject)):
+    if not (notice.signs.says("absence") or phrases.hit("absence", notice.folded_subject)):
         return None
     text = notice.folded.text[:4000]
     day = dates.returns_on(text, notice.header("date"), notice.language)

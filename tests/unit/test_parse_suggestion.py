@@ -68,6 +68,11 @@ def test_left(text: str, new: str | None) -> None:
     assert suggestion(text) == {"left": True, "new_address": new}
 
 
+def test_the_day_on_which_a_mailbox_goes_is_no_day_of_return() -> None:
+    text = "Ich bin nicht mehr bei uns tätig, das Postfach wird zum 31.12.2026 gelöscht. Neu: office@dest.example"
+    assert suggestion(text, subject="Abwesenheitsnotiz") == {"left": True, "new_address": "office@dest.example"}
+
+
 def test_a_colleague_is_no_new_address() -> None:
     assert suggestion("I am out of the office until 13 November. In urgent cases write to bo@dest.example.") == {
         "returns_on": "2026-11-13"

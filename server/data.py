@@ -74,8 +74,8 @@ async def data(session: "Session", argument: str) -> Reply | bytes:
     session.begin_data()
     reserved = Reserved(session)
     try:
-        session.say(replies.START_DATA.line)
-        await session.flush()
+        session.outbox.say(replies.START_DATA.line)
+        await session.outbox.flush()
         content = await _read(session, reserved)
         if isinstance(content, Reply):
             return content

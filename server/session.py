@@ -16,6 +16,7 @@ from handlers import replies
 from handlers.replies import Reply
 from server import proxy
 from server.inbox import Inbox, LineTooLong
+from server.outbox import Outbox
 from server.service import Service
 
 log = logging.getLogger("bouncemx.smtp")
@@ -41,20 +42,18 @@ class Session(SMTP):
     """One client, from connect to close."""
 
     def __init__(self, service: Service, verbs: dict[str, Verb]) -> None:
-        # aiosmtpd's constructor inspects handler and class for each connection, a fifth of a connection's time, and
-        # its command limits are shared by all sessions. What its methods read is set here instead.
+        # aiosmtpd's constructor inspects handler and class for each connection, and asyncio's makes streams that are
+        # not used here: together a third of a connection's time. What STARTTLS needs of them is set instead.
         loop = service.loop
-        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop)
         self.loop = loop
         self.hostname = service.hostname
         self.tls_context = service.tls.context
-        self.session = self.envelope = self.transport = None
-        self._handle_hooks = {}
+        self.transport = None
         self._timeout_handle = self._tls_protocol = self._original_transport = self._handler_coroutine = None
-        self._tls_handshake_okay = True
         self.service = service
         self.verbs = verbs
         self.inbox = Inbox(loop)
+        self.outbox = Outbox(loop)
         self.transaction = Transaction()
         self.helo = ""  # "" before EHLO and HELO
         self.extended = False  # EHLO, not HELO
@@ -64,7 +63,6 @@ class Session(SMTP):
         self.idle_commands = 0  # NOOP, RSET, EHLO and the like since the last mail
         self.over_tls = False  # not before the handshake is done
         self._counted: str | None = None
-        self._out = bytearray()
         now = loop.time()
         self._progress_until = now + service.limits.idle_timeout
         self._ends = now + service.limits.session_timeout
@@ -73,23 +71,36 @@ class Session(SMTP):
     # --- connection
 
     def connection_made(self, transport: Any) -> None:
-        self.over_tls = self._original_transport is not None
-        if not self.over_tls:
-            self._begin(transport)
-        super().connection_made(transport)
+        """Called twice where STARTTLS comes in between."""
+        self.transport = transport
         self.inbox.attach(transport)  # octets sent in clear behind STARTTLS are forgotten (RFC 3207 4.2)
-        if self.over_tls:
+        self.outbox.attach(transport)
+        if self._original_transport is not None:
+            self.over_tls = True
             self.transaction, self.helo, self.extended = Transaction(), "", False
-
-    def _begin(self, transport: Any) -> None:
+            return
         peer = transport.get_extra_info("peername")
         self.client = _plain_address(peer[0] if isinstance(peer, tuple) and peer else "")
         transport.set_write_buffer_limits(high=_HELD_REPLIES_OCTETS)
         self.service.sessions.add(self)
+        self._look_at(self._deadline())
+        self._handler_coroutine = self.loop.create_task(self._handle_client())
 
     def connection_lost(self, error: Exception | None) -> None:
         self.forget()
-        super().connection_lost(error)
+        self.outbox.end()
+        self._stop_looking()
+        if self._original_transport is not None:
+            self._original_transport.close()
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        self.transport = None
+
+    def pause_writing(self) -> None:
+        self.outbox.pause()
+
+    def resume_writing(self) -> None:
+        self.outbox.resume()
 
     def forget(self) -> None:
         """The connection is over. aiosmtpd's TLS does not tell us when that was during its handshake."""
@@ -109,18 +120,17 @@ class Session(SMTP):
 
     # --- deadlines
 
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """One timer a connection; progress only moves the mark that it looks at."""
-        if self._timeout_handle is None:
-            self._look_at(self._deadline())
-
     def _deadline(self) -> float:
         return min(self._progress_until, self._ends, self._data_ends or self._ends)
 
     def _look_at(self, time: float) -> None:
+        """One timer a connection; progress only moves the marks that it looks at."""
+        self._stop_looking()
+        self._timeout_handle = self.loop.call_at(time, self._timeout_cb)
+
+    def _stop_looking(self) -> None:
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
-        self._timeout_handle = self.loop.call_at(time, self._timeout_cb)
 
     def progress(self) -> None:
         self._progress_until = self.loop.time() + self.service.limits.idle_timeout
@@ -151,15 +161,16 @@ class Session(SMTP):
         if self._original_transport is not None and not self.over_tls:
             self.cut()  # nothing can be said in a handshake
         elif self.transport is not None and not self.transport.is_closing():
-            self._writer.write(bytes(self._out) + reply.line)
-            self._out.clear()
+            self.outbox.say(reply.line)
+            self.outbox.send()
             self._close()
 
     def _close(self) -> None:
         """Ends the connection when the client has read all; and soon, if it does not."""
         if self.transport is not None:
+            if not self.outbox.all_is_read:
+                self._look_at(self.loop.time() + min(_LAST_WORDS, self.service.limits.idle_timeout))
             self.transport.close()
-            self._look_at(self.loop.time() + min(_LAST_WORDS, self.service.limits.idle_timeout))
 
     def dismiss_idle(self) -> None:
         """For a drain: ends the session unless it is sending a mail."""
@@ -177,10 +188,10 @@ class Session(SMTP):
     async def _handle_client(self) -> None:
         try:
             if await self._admit():
-                self.say(self.service.greeting)
+                self.outbox.say(self.service.greeting)
                 while await self._command():
                     pass
-            await self.flush()
+            await self.outbox.flush()
         except (asyncio.CancelledError, ConnectionError):
             pass  # the client went away
         except Exception:
@@ -208,8 +219,8 @@ class Session(SMTP):
 
     async def _command(self) -> bool:
         """Reads and answers one command; False when the connection is to end."""
-        if len(self._out) > _COALESCED_OCTETS or not self.inbox.has_line:
-            await self.flush()
+        if self.outbox.octets > _COALESCED_OCTETS or not self.inbox.has_line:
+            await self.outbox.flush()
         try:
             line = await self.inbox.line(COMMAND_OCTETS)
         except LineTooLong:
@@ -239,28 +250,19 @@ class Session(SMTP):
     def answer(self, reply: Reply | bytes) -> bool:
         """Says a reply; False when the connection is to end."""
         if isinstance(reply, bytes):
-            self.say(reply)
+            self.outbox.say(reply)
             return True
-        self.say(reply.line)
+        self.outbox.say(reply.line)
         self.errors += reply.code >= 500
         if self.errors > self.service.limits.errors:
-            self.say(replies.TOO_MANY_ERRORS.line)
+            self.outbox.say(replies.TOO_MANY_ERRORS.line)
             return False
         return not reply.close
 
-    def say(self, line: bytes) -> None:
-        self._out += line
-
-    async def flush(self) -> None:
-        if self._out and self.transport is not None:
-            self._writer.write(bytes(self._out))
-            self._out.clear()
-            await self._writer.drain()
-
     async def push(self, status: Any) -> None:
         """What aiosmtpd's STARTTLS says, in our words."""
-        self.say(replies.START_TLS.line)
-        await self.flush()
+        self.outbox.say(replies.START_TLS.line)
+        await self.outbox.flush()
 
     # --- state
 

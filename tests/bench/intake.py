@@ -5,6 +5,7 @@ machine that they were measured on; the figures behind them hold nowhere else.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -134,15 +135,20 @@ def _median(found: list[tuple[float, float]], index: int) -> float:
 
 def _cpu(pid: int) -> float:
     """Seconds of CPU that the process, its children and those that they waited for have used."""
-    total = 0.0
-    for each in _tree(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    return total
+    return sum(map(_own_cpu, _tree(pid)))
+
+
+def _own_cpu(pid: int) -> float:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children: list[str] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(each for child in children for each in _tree(int(child)))]
 
 

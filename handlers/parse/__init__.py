@@ -46,17 +46,18 @@ def _dsn(notice: Notice) -> Report | None:
     if not found:
         return None
     what, found = _settled(notice, text_report.complete(notice, found))
-    return report(
-        notice,
-        what,
-        "rfc3464",
-        recipients=tuple(found),
-        reporting_mta=dsn.typed(message.get("reporting-mta", "")),
-        dsn_gateway=dsn.typed(message.get("dsn-gateway", "")),
-        received_from_mta=dsn.typed(message.get("received-from-mta", "")),
-        original_envelope_id=dsn.envelope_id(message.get("original-envelope-id", "")),
-        arrival_date=headers.text(message.get("arrival-date", ""))[:100] or None,
-    )
+    return report(notice, what, "rfc3464", recipients=tuple(found), **_message_fields(message))
+
+
+def _message_fields(message: headers.Headers) -> dict[str, str | None]:
+    """RFC 3464 2.2."""
+    return {
+        "reporting_mta": dsn.typed(message.get("reporting-mta", "")),
+        "dsn_gateway": dsn.typed(message.get("dsn-gateway", "")),
+        "received_from_mta": dsn.typed(message.get("received-from-mta", "")),
+        "original_envelope_id": dsn.envelope_id(message.get("original-envelope-id", "")),
+        "arrival_date": headers.text(message.get("arrival-date", ""))[:100] or None,
+    }
 
 
 def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[RecipientStatus]]:
@@ -79,8 +80,11 @@ def _text(notice: Notice) -> Report:
     if told is not None:
         return report(notice, told[0], "ses", recipients=tuple(told[1]))
     what = kind.of_text(notice)
-    found = (text_report.embedded(notice) or text_report.recipients(notice, what)) if what in BOUNCES else []
-    return report(notice, what, dialect.recognise(notice) if found else "text", recipients=tuple(found))
+    if what not in BOUNCES:
+        return report(notice, what, "text")
+    message, found = text_report.embedded(notice)
+    found = found or text_report.recipients(notice, what)
+    return report(notice, what, dialect.recognise(notice), recipients=tuple(found), **_message_fields(message))
 
 
 def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:

@@ -52,7 +52,7 @@ def find(notice: Notice) -> list[Lead]:
     ranked: list[Lead] = []
     for start, end, address in notice.addresses:
         line = text.rfind("\n", max(0, start - CONTEXT), start) + 1
-        rank = _rank(text[max(line, start - CONTEXT) : start], text[end : end + 3])
+        rank = _rank(text[max(line, start - CONTEXT) : start])
         if rank and _local(address).endswith(_COMMANDS):
             rank = 1  # a list's addresses for commands
         if rank and rank < 3 and address.lower() in others:
@@ -90,7 +90,8 @@ def _not_failed(notice: Notice) -> frozenset[str]:
     return notice.own_addresses | {a.lower() for a in sender}
 
 
-def _rank(before: str, behind: str) -> int:
+def _rank(before: str) -> int:
+    """How much the words before an address on its line speak for it; 0 where they speak against it."""
     if _BULLET.match(before) or _CODE_BEFORE.match(before):
         return 3
     label = phrases.fold(before).rstrip(" <\"'[(")

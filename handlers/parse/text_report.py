@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 
 from handlers.parse import addresses, dsn, leads, reply, sendmail
+from handlers.parse.headers import Headers
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus
 from handlers.words import Action, Kind
 
+EMBEDDED = 2000  # characters before the first Final-Recipient in which the message's fields may stand
 WORDS = 2000  # characters kept of what is said of one recipient
 _ADDRESS = r"([^\s<>()]{1,200}@[^\s<>()]{1,255})"
 _EXPANDED = re.compile(  # Exim and sendmail say which address a failing one was made from
@@ -133,13 +135,13 @@ def _same_class(one: RecipientStatus, code: str | None) -> bool:
     return bool(code) and (not one.status or one.status[0] == (code or " ")[0])
 
 
-def embedded(notice: Notice) -> list[RecipientStatus]:
-    """RFC 3464 fields that lost their MIME part and stand in the text."""
+def embedded(notice: Notice) -> tuple[Headers, list[RecipientStatus]]:
+    """RFC 3464 fields that lost their MIME part and stand in the text: those of the message, and the recipients."""
     text = notice.whole_text
     at = text.lower().find("final-recipient")
     if at < 0 or "\n>" in text[max(0, at - 200) : at]:
-        return []
-    start = text.rfind("\n\n", 0, at) + 2
-    message, groups = dsn.groups_of(text[max(0, start - 2000) : start + dsn.STATUS_BYTES])
-    del message
-    return dsn.recipients(groups)
+        return {}, []
+    start = max(0, text.rfind("\n\n", 0, at) + 2 - EMBEDDED)
+    octets = text[start : start + dsn.STATUS_BYTES].encode("utf-8", "replace")
+    message, groups = dsn.groups_of(octets.decode("latin-1"))
+    return message, dsn.recipients(groups)

@@ -204,3 +204,15 @@ def test_a_header_copied_beside_the_returned_part_is_cut_off_too() -> None:
     assert report.addresses_in_text == ("jo@dest.example",)
     assert report.original is not None
     assert (report.original.where, report.original.message_id) == ("rfc822", "<o1@sender.example>")
+
+
+def test_fields_that_lost_their_part() -> None:
+    text = (
+        "It could not be delivered.\n\nReporting-MTA: dns; mx.dest.example\nArrival-Date: today\n\n"
+        "Final-Recipient: rfc822; jo@dest.example\nAction: failed\nStatus: 5.1.1\n"
+        "Diagnostic-Code: smtp; 550 нет такого\n"
+    )
+    report = parse(f"{HEAD}Content-Type: text/plain; charset=utf-8\n\n{text}".encode(), "")
+    (one,) = report.recipients
+    assert (one.final_recipient, one.status, one.diagnostic_code) == ("jo@dest.example", "5.1.1", "550 нет такого")
+    assert (report.reporting_mta, report.arrival_date) == ("mx.dest.example", "today")

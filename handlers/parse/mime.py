@@ -50,9 +50,9 @@ class Part:
         """The body without its Content-Transfer-Encoding (RFC 2045 6); a broken encoding gives what it can."""
         encoding = self.headers.get("content-transfer-encoding", "").strip().lower()
         if encoding == "quoted-printable":
-            return binascii.a2b_qp(self.body[: 3 * most])[:most]
+            return binascii.a2b_qp(self.body[: 3 * most])[:most].replace(b"\r\n", b"\n")
         if encoding == "base64":
-            return _base64(self.body[: 2 * most])[:most]
+            return _base64(self.body[: 2 * most])[:most].replace(b"\r\n", b"\n")
         return self.body[:most]
 
     def text(self) -> tuple[str, bool]:
@@ -67,7 +67,8 @@ class Mail:
         self.faults: list[str] = []
         if len(raw) > MAIL_BYTES:
             self.faults.append("mail_truncated")
-        data = raw[:MAIL_BYTES].replace(b"\r\n", b"\n")
+        data = raw[:MAIL_BYTES]
+        data = data.replace(b"\r", b"") if b"\n" in data else data.replace(b"\r", b"\n")
         headers, body = cut_headers(data, self.faults)
         self.root = Part(headers, body)
         self.leaves: list[Part] = []

@@ -92,3 +92,15 @@ def test_parameters_are_read_quoted_and_bare() -> None:
     part = Mail(b'Content-Type: text/plain; charset="UTF-8";\r\n\tname=a.txt; format=flowed\r\n\r\nx').root
     assert part.parameters == {"charset": "UTF-8", "name": "a.txt", "format": "flowed"}
     assert part.filename == "a.txt"
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\r\r\n"])
+def test_any_end_of_line(end: bytes) -> None:
+    mail = Mail(end.join([b"Subject: x", b"X: y", b"", b"one", b"two"]))
+    assert mail.root.headers == {"subject": "x", "x": "y"}
+    assert mail.leaves[0].body == b"one\ntwo"
+
+
+def test_ends_of_lines_inside_an_encoding() -> None:
+    raw = b"Content-Transfer-Encoding: base64\r\n\r\nYQ0KDQpiDQo="
+    assert Mail(raw).leaves[0].octets() == b"a\n\nb\n"

@@ -66,7 +66,8 @@ def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[R
     if Action.FAILED in actions:
         return Kind.FAILURE, found
     if Action.DELAYED in actions:
-        if not kind.gave_up(notice):
+        expired = any(one.status is None or one.status.endswith(".4.7") for one in found)  # RFC 3463 3.5
+        if not (expired and kind.gave_up(notice)):
             return Kind.DELAY, found
         notice.faults.append("action_contradicts_text")
         return Kind.FAILURE, [replace(one, action=Action.FAILED) for one in found]

@@ -35,7 +35,10 @@ def _words() -> dict[str, tuple[str, ...]]:
 def detect(text: str) -> str | None:
     """ "en", "de", ...; None where too little speaks for any."""
     sample = text[:LOOK_AT].lower()
-    if not sample.isascii():
+    if sample.isascii():
+        if " the " in sample[: LOOK_AT // 2]:  # no other language has it, and most notices are English
+            return "en"
+    else:
         by_script = _script(sample)
         if by_script:
             return by_script

@@ -1,7 +1,8 @@
 """Our own trace line (RFC 5321 4.4), in front of every stored mail."""
 
 import re
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 
 from handlers.envelope import Envelope
 
@@ -17,8 +18,13 @@ def received_line(envelope: Envelope, hostname: str) -> bytes:
     return (
         f"Received: from {_clean(envelope.helo) or 'unknown'} ({client})\r\n"
         f"\tby {hostname} (bouncemx) with {envelope.protocol}{tls}{for_};\r\n"
-        f"\t{format_datetime(envelope.received_at)}\r\n"
+        f"\t{_date(int(envelope.received_at.timestamp()))}\r\n"
     ).encode()
+
+
+@lru_cache(maxsize=4)  # it is the same for all mails of a second
+def _date(second: int) -> str:
+    return formatdate(second).replace("-0000", "+0000")  # we know our zone (RFC 5322 3.3)
 
 
 def _clean(text: str) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Protocol
 
 from handlers.envelope import Envelope
@@ -25,11 +26,9 @@ class GroupCommit:
         self._store = store
         self._loop = loop
         self._most = most
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._waiting: list[_Waiting] = []
-        self._writing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
 
     def put(self, envelope: Envelope, raw: bytes) -> asyncio.Future[int]:
         """The position of the mail, as soon as it is on disk. OSError where it could not be written.
@@ -37,33 +36,40 @@ class GroupCommit:
         The future goes on when whoever waits for it is cancelled: a mail that was taken is written.
         """
         future: asyncio.Future[int] = self._loop.create_future()
-        self._waiting.append((envelope, raw, future))
-        if not self._writing:
-            self._writing = True
-            self._idle.clear()
-            self._loop.call_soon(self._next)  # what else arrived in this turn of the loop comes along
+        self._waiting.put((envelope, raw, future))
         return future
 
     async def close(self) -> None:
         """Waits until everything is written."""
-        await self._idle.wait()
-        self._thread.shutdown()
+        self._waiting.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        await asyncio.sleep(0)  # the last answers are on their way
 
-    def _next(self) -> None:
-        batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-        if not batch:
-            self._writing = False
-            self._idle.set()
-            return
-        written = self._loop.run_in_executor(self._thread, self._store.write, [(e, raw) for e, raw, _ in batch])
-        written.add_done_callback(lambda done: self._written(batch, done))
+    def _write(self) -> None:
+        """The thread: writes what waits, and whatever came meanwhile with it."""
+        ended = False
+        while not ended:
+            batch: list[_Waiting] = []
+            first = self._waiting.get()
+            while first is not None:
+                batch.append(first)
+                if len(batch) == self._most or self._waiting.empty():
+                    break
+                first = self._waiting.get()
+            ended = first is None
+            if batch:
+                self._loop.call_soon_threadsafe(self._answer, batch, self._written(batch))
 
-    def _written(self, batch: list[_Waiting], done: asyncio.Future[list[int]]) -> None:
-        error = done.exception()
+    def _written(self, batch: list[_Waiting]) -> list[int] | Exception:
+        try:
+            return self._store.write([(envelope, raw) for envelope, raw, _ in batch])
+        except Exception as error:
+            return error
+
+    def _answer(self, batch: list[_Waiting], result: list[int] | Exception) -> None:
         for index, (_, _, future) in enumerate(batch):
             with contextlib.suppress(asyncio.InvalidStateError):  # its session was ended meanwhile
-                if error:
-                    future.set_exception(error)
+                if isinstance(result, Exception):
+                    future.set_exception(result)
                 else:
-                    future.set_result(done.result()[index])
-        self._next()
+                    future.set_result(result[index])

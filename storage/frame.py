@@ -23,6 +23,7 @@ from handlers.envelope import Envelope, Mail
 MAGIC = b"BMX1"
 HEADER = struct.Struct(">4sIII")
 _POSITION = struct.Struct(">Q")
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MAX_ENVELOPE_OCTETS = 4 << 20  # 1000 recipients of 320 characters are 1.3 MB
 MAX_MAIL_OCTETS = (1 << 30) + (64 << 10)  # the largest that can be allowed, and our Received field
 _SEARCH_OCTETS = 1 << 20
@@ -46,7 +47,7 @@ def encode(position: int, envelope: bytes, raw: bytes) -> bytes:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    return json.dumps(
+    return _JSON.encode(
         {
             "reverse_path": envelope.reverse_path,
             "forward_paths": envelope.forward_paths,
@@ -55,9 +56,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
             "received_at": envelope.received_at.isoformat(),
             "protocol": envelope.protocol,
             "tls": envelope.tls,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
+        }
     ).encode("utf-8", "backslashreplace")
 
 

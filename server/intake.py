@@ -64,17 +64,18 @@ def compose(settings: Settings, writer: journal.Writer, loop: asyncio.AbstractEv
     keys = KeyFile(settings.data_dir)
     ring = _remembered(keys.ring, 1.0, loop)
     free = _remembered(lambda: journal.free_octets(settings.journal), 0.05, loop)
+    usage = Usage(settings.limits, loop.time)
     return Service(
         loop=loop,
         hostname=settings.hostname or socket.getfqdn(),
         limits=settings.limits,
-        usage=Usage(settings.limits, loop.time),
+        usage=usage,
         recipients=Recipients(
             tokens=settings.tokens(ring),
             base_local_part=settings.base_local_part,
             watched=patterns(settings.watched_addresses),
         ),
-        commit=GroupCommit(writer, loop),
+        commit=GroupCommit(writer, loop, lambda: usage.connections),
         has_room=lambda octets: free() >= settings.limits.reserve_octets + octets,
         tls=Certificate(settings.tls_certificate, settings.tls_key),
         tls_required=settings.tls_required,

@@ -127,8 +127,10 @@ class Writer:
         """Small segments while the worker keeps up, so that a mail leaves the disk soon after it was stored."""
         if self._octets >= self._segment_octets:
             return True
-        old = self._octets > 0 and time.monotonic() - self._opened > SEGMENT_SECONDS
-        return old and len(segments(self._folder)) <= _KEEPING_UP
+        if not self._octets or time.monotonic() - self._opened < SEGMENT_SECONDS:
+            return False
+        self._opened = time.monotonic()  # or each write would look at the folder while the worker is behind
+        return len(segments(self._folder)) <= _KEEPING_UP
 
     def _roll(self) -> None:
         """A new segment at the present position."""

@@ -29,7 +29,7 @@ class Handler:
 async def serve(folder: Path, port: int) -> None:
     loop = asyncio.get_running_loop()
     with Writer(folder / "journal") as writer:
-        handler = Handler(GroupCommit(writer, loop))
+        handler = Handler(GroupCommit(writer, loop, lambda: 0))
         # the protocol is named: without it asyncio leaves Nagle's algorithm on, and stock would look bad for no reason
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -34,8 +34,8 @@ class Disk:
 
 
 @contextlib.asynccontextmanager
-async def committing(disk: Disk, most: int = 500) -> AsyncIterator[GroupCommit]:
-    commit = GroupCommit(disk, asyncio.get_running_loop(), most)
+async def committing(disk: Disk, clients: int) -> AsyncIterator[GroupCommit]:
+    commit = GroupCommit(disk, asyncio.get_running_loop(), lambda: clients)
     try:
         yield commit
     finally:
@@ -50,7 +50,7 @@ def put(commit: GroupCommit, *numbers: int) -> list[asyncio.Future[int]]:
 
 async def test_what_comes_together_is_written_together_and_answered_singly() -> None:
     disk = Disk()
-    async with committing(disk) as commit:
+    async with committing(disk, clients=3) as commit:
         assert await asyncio.gather(*put(commit, 3, 1, 2)) == [3, 1, 2]
     assert disk.batches == [[b"3", b"1", b"2"]]
 
@@ -58,7 +58,7 @@ async def test_what_comes_together_is_written_together_and_answered_singly() -> 
 async def test_the_next_batch_gathers_while_one_is_written() -> None:
     disk = Disk()
     disk.may_write.clear()
-    async with committing(disk) as commit:
+    async with committing(disk, clients=1) as commit:
         (first,) = put(commit, 1)
         await asyncio.to_thread(disk.begun.wait)
         others = put(commit, 2, 3)
@@ -69,18 +69,26 @@ async def test_the_next_batch_gathers_while_one_is_written() -> None:
     assert disk.batches == [[b"1"], [b"2", b"3", b"4"]]
 
 
-async def test_a_batch_has_a_limit() -> None:
+async def test_one_client_waits_for_nobody() -> None:
     disk = Disk()
-    async with committing(disk, most=2) as commit:
-        assert await asyncio.gather(*put(commit, *range(5))) == list(range(5))
-    assert disk.batches == [[b"0", b"1"], [b"2", b"3"], [b"4"]]
+    async with committing(disk, clients=1) as commit:
+        (future,) = put(commit, 1)
+        await asyncio.to_thread(disk.begun.wait)
+        assert await future == 1
+
+
+async def test_clients_that_bring_nothing_are_not_waited_for() -> None:
+    disk = Disk()
+    async with committing(disk, clients=1000) as commit:
+        assert await asyncio.gather(*put(commit, 1, 2)) == [1, 2]
+    assert disk.batches == [[b"1", b"2"]]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), ValueError("broken")])
 async def test_an_error_fails_its_whole_batch_and_no_other(error: Exception) -> None:
     disk = Disk()
     disk.error = error
-    async with committing(disk) as commit:
+    async with committing(disk, clients=2) as commit:
         found = await asyncio.gather(*put(commit, 1, 2), return_exceptions=True)
         assert found == [error, error]
         disk.error = None
@@ -91,7 +99,7 @@ async def test_an_error_fails_its_whole_batch_and_no_other(error: Exception) -> 
 async def test_who_leaves_takes_no_mail_along() -> None:
     disk = Disk()
     disk.may_write.clear()
-    async with committing(disk) as commit:
+    async with committing(disk, clients=2) as commit:
         waiting = [asyncio.ensure_future(asyncio.shield(future)) for future in put(commit, 1, 2)]
         await asyncio.to_thread(disk.begun.wait)
         waiting[0].cancel()
@@ -102,7 +110,7 @@ async def test_who_leaves_takes_no_mail_along() -> None:
 
 async def test_a_future_that_was_cancelled_itself_disturbs_no_other() -> None:
     disk = Disk()
-    async with committing(disk) as commit:
+    async with committing(disk, clients=2) as commit:
         first, second = put(commit, 1, 2)
         first.cancel()
         assert await second == 2
@@ -112,7 +120,7 @@ async def test_a_future_that_was_cancelled_itself_disturbs_no_other() -> None:
 async def test_an_end_waits_for_what_was_taken() -> None:
     disk = Disk()
     disk.may_write.clear()
-    async with committing(disk, most=1) as commit:
+    async with committing(disk, clients=1) as commit:
         futures = put(commit, 1, 2)
         closing = asyncio.ensure_future(commit.close())
         await asyncio.to_thread(disk.begun.wait)

@@ -51,6 +51,8 @@ def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple
         and bounce.verdict.category is Category.UNKNOWN_USER
         and not bounce.verdict.guess
         and bounce.recipient.action is Action.FAILED
+        # behind a forward another address failed (RFC 3464 2.3.1, 2.3.2): our recipient is not dead
+        and verp.same_mailbox(bounce.recipient.final_recipient, bounce.address)
     )
 
 

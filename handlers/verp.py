@@ -171,6 +171,11 @@ def fold(address: str) -> bytes:
     return unicodedata.normalize("NFC", plain).encode("utf-8", "backslashreplace").lower()
 
 
+def same_mailbox(one: str, other: str) -> bool:
+    """Whether two addresses are ways of writing one: case, quotes, A-labels and U-labels make no difference."""
+    return fold(one) in _spellings(other)
+
+
 def _body(key: AccountKey, today: date, random_id: int | None) -> str:
     number = secrets.randbits(_ID_BITS) if random_id is None else random_id
     day = (today - _EPOCH).days

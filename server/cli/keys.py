@@ -28,12 +28,17 @@ def ls(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     print_table(rows, json=json, columns=fields("kid", "created", "retired", "signs"))
 
 
+_CLOCKS_DIFFER_DAYS = 10  # a key outlives its last token by these
+
+
 @app.command("rotate")
 def rotate(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Sign with a new key; the old one verifies until its return paths have expired."""
+    from server import settings
     from storage import keyring
 
-    ring = keyring.rotate(data_dir)
+    late = settings.load(data_dir).token_late_days
+    ring = keyring.rotate(data_dir, keep_days=late + _CLOCKS_DIFFER_DAYS)
     print(f"Key {ring.active} signs from now on.")
 
 

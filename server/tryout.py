@@ -1,6 +1,8 @@
 """What `make serve` prints: a fresh return path and a line to try it with."""
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -25,8 +27,13 @@ def hint(settings: Settings, smtp: str, http: str) -> str:
           swaks --server {smtp} --from '<>' --to {minted["return_path"]} --data {_shown(f"@{notice}")}
 
         See what became of it:
-          bouncemx captures --data-dir {_shown(settings.data_dir)}
+          {_command()} captures --data-dir {_shown(settings.data_dir)}
     """)
+
+
+def _command() -> str:
+    """How the user can call us: as this was called, where it is not on the search path."""
+    return "bouncemx" if shutil.which("bouncemx") else _shown(Path(sys.executable).with_name("bouncemx"))
 
 
 def _shown(path: Path | str) -> str:

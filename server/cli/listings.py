@@ -35,14 +35,11 @@ def captures(
             json=json,
             columns=[
                 ("id", lambda row: row["id"]),
-                ("received", lambda row: row["received_at"][:19]),
+                ("received", lambda row: row["received_at"][5:16].replace("T", " ")),
                 ("kind", lambda row: "held" if row["held"] else row["kind"]),
-                ("detectability", lambda row: row["detectability"]),
+                ("tied", lambda row: row["detectability"]),
+                ("verdict", lambda row: f"{_first(row, 'type')} {_first(row, 'reason')}".strip()),
                 ("recipient", lambda row: _first(row, "address")),
-                ("type", lambda row: _first(row, "type")),
-                ("reason", lambda row: _first(row, "reason")),
-                ("rule", lambda row: _first(row, "rule")),
-                ("message", lambda row: row["message"] and row["message"]["message_id"]),
             ],
         )
 

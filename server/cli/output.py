@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 Row = dict[str, Any]
+_PIPE_COLUMNS = 200  # what reads a pipe folds no lines
 
 
 def print_lines(rows: Iterable[Row], *, json: bool, plain: Callable[[Row], str]) -> None:
@@ -30,7 +31,7 @@ def print_table(rows: Iterable[Row], *, json: bool, columns: Sequence[tuple[str,
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value(row)) for _, value in columns))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
     if table.row_count:
         console.print(table)
     else:

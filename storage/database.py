@@ -91,10 +91,12 @@ class Database:
 def migrate(url: URL) -> None:
     """Create the database and bring its tables to the present state; safe from several processes at once.
 
-    Raises DatabaseUnusable, also where a newer bouncemx has migrated it.
+    Where nothing is to do it only reads, and so waits for nobody who writes. Raises DatabaseUnusable, also where a newer bouncemx has migrated it.
     """
     from storage import migrations
 
+    if _is_migrated(url):
+        return
     with explained(url), _exclusively(url):
         engine = _engine(url, writes=True, migrates=True)
         try:
@@ -113,6 +115,20 @@ def migrate(url: URL) -> None:
 def shown(url: URL) -> str:
     """The database as messages name it: without a password."""
     return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+
+
+def _is_migrated(url: URL) -> bool:
+    """Whether the database is there and at the present state. Raises DatabaseUnusable."""
+    from storage import migrations
+
+    if url.drivername == "sqlite" and not Path(str(url.database)).is_file():
+        return False
+    engine = _engine(url, writes=False)
+    try:
+        with explained(url), engine.begin() as connection:
+            return migrations.is_current(connection)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -25,6 +25,11 @@ def revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether upgrade() has nothing to do."""
+    return revision(connection) == HEAD
+
+
 def upgrade(connection: Connection, target: str = HEAD) -> None:
     """Run what is missing, within the caller's transaction. Raises UnknownRevision."""
     present = revision(connection)

@@ -1,6 +1,8 @@
 """A database can be made, taken back and made again, and is then what the tables say."""
 
 import multiprocessing
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine, inspect, text
 from sqlmodel import SQLModel
 
-from storage import migrations
-from storage.database import Database, DatabaseUnusable, migrate
+from storage import captures, migrations, positions
+from storage.database import FILE_NAME, Database, DatabaseUnusable, locate, migrate
 from storage.migrations import HEAD
 
 
@@ -44,6 +46,22 @@ def test_migrating_again_keeps_what_is_there(database: Database) -> None:
     migrate(database.url)
     with database.reader() as connection:
         assert connection.execute(text("SELECT position FROM position")).scalar() == 7
+
+
+def test_a_migrated_database_is_not_written(tmp_path: Path) -> None:
+    """What only reads works while another process writes, or holds the file for long."""
+    url = locate(None, tmp_path)
+    migrate(url)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("INSERT INTO position VALUES ('worker', 7)")
+        migrate(url)
+        with Database(url) as database, database.reader() as connection:
+            assert list(captures.find(connection, captures.Filter())) == []
+            assert positions.get(connection, "worker") is None
+        other.execute("COMMIT")
+    with Database(url) as database, database.reader() as connection:
+        assert positions.get(connection, "worker") == 7
 
 
 def test_processes_may_start_at_once(empty_url: URL) -> None:

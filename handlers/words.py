@@ -10,35 +10,35 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What one capture is."""
 
-    FAILURE = "failure"
-    DELAY = "delay"
-    SUCCESS = "success"
-    AUTO_REPLY = "auto_reply"
-    CHALLENGE = "challenge"
-    MDN = "mdn"
-    COMPLAINT = "complaint"
+    FAILURE = "failure"  # a mail did not arrive, for good
+    DELAY = "delay"  # a mail has not arrived yet, and is being tried again
+    SUCCESS = "success"  # a mail was delivered, relayed or expanded (RFC 3464 2.3.3)
+    AUTO_REPLY = "auto_reply"  # vacation, acknowledgement (RFC 3834): the mail arrived
+    CHALLENGE = "challenge"  # a filter wants the sender to confirm that they are a person
+    MDN = "mdn"  # a receipt: read, deleted (RFC 8098)
+    COMPLAINT = "complaint"  # somebody called it spam (ARF, RFC 5965)
     REPORT = "report"  # DMARC, TLS-RPT, auth-failure, transcripts of a mail server
-    HELD_NOTICE = "held_notice"
-    OTHER = "other"
+    HELD_NOTICE = "held_notice"  # moderation or quarantine: the outcome is open
+    OTHER = "other"  # people, newsletters, phishing, a bounce that a person forwarded
 
 
 class Action(StrEnum):
     """RFC 3464 2.3.3: what the reporting MTA did for one recipient."""
 
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
+    FAILED = "failed"  # given up
+    DELAYED = "delayed"  # not delivered so far, tried again
+    DELIVERED = "delivered"  # in the mailbox
+    RELAYED = "relayed"  # handed on to where no report comes from
+    EXPANDED = "expanded"  # handed on to several, as by an alias
 
 
 class Detectability(StrEnum):
     """Whether a capture can be tied to what was sent."""
 
-    MATCHED = "matched"
+    MATCHED = "matched"  # tied to a message of ours by at least one link
     UNMATCHED = "unmatched"  # it names an original, but none of ours
     UNDETECTABLE = "undetectable"  # a bounce notice that carries nothing to tie it to a message
-    NOT_A_BOUNCE = "not_a_bounce"
+    NOT_A_BOUNCE = "not_a_bounce"  # it reports no failure and no delay
 
 
 class NoticeForm(StrEnum):
@@ -53,19 +53,19 @@ class LinkMethod(StrEnum):
     """The rungs of the ladder that ties a capture to a delivery, strongest first."""
 
     TOKEN = "token"  # noqa: S105 - not a password
-    ENVELOPE_ID = "envelope_id"
-    MESSAGE_ID = "message_id"
-    THREAD = "thread"
+    ENVELOPE_ID = "envelope_id"  # Original-Envelope-Id (RFC 3464 2.2.1)
+    MESSAGE_ID = "message_id"  # Message-ID in what the notice brings back
+    THREAD = "thread"  # In-Reply-To or References
     BODY_TOKEN = "body_token"  # noqa: S105 - not a password
 
 
 class BounceType(StrEnum):
     """The verdict on one delivery (HubSpot's words)."""
 
-    HARD = "hard"
-    SOFT = "soft"
-    PENDING = "pending"
-    GLOBAL = "global"
+    HARD = "hard"  # for good
+    SOFT = "soft"  # for now
+    PENDING = "pending"  # a delay: it is being tried again
+    GLOBAL = "global"  # hard for several accounts
 
 
 class Category(StrEnum):
@@ -76,7 +76,7 @@ class Category(StrEnum):
     CONTENT = "content"
     SPAM = "spam"
     POLICY = "policy"
-    OTHER = "other"
+    OTHER = "other"  # people, newsletters, phishing, a bounce that a person forwarded
     RECIPIENT_PROBLEM = "recipient_problem"
     SECURITY_FILTER = "security_filter"
     NOT_AUTHORIZED = "not_authorized"
@@ -86,41 +86,41 @@ class Category(StrEnum):
 class Reason(StrEnum):
     """Why, finely."""
 
-    USER_UNKNOWN = "user_unknown"
-    BAD_ADDRESS = "bad_address"
-    MAILBOX_MOVED = "mailbox_moved"
-    MAILBOX_DISABLED = "mailbox_disabled"
-    DOMAIN_UNKNOWN = "domain_unknown"
-    DOMAIN_NO_MAIL = "domain_no_mail"
+    USER_UNKNOWN = "user_unknown"  # no such mailbox
+    BAD_ADDRESS = "bad_address"  # not an address the host can read
+    MAILBOX_MOVED = "mailbox_moved"  # moved or gone elsewhere
+    MAILBOX_DISABLED = "mailbox_disabled"  # there, but switched off
+    DOMAIN_UNKNOWN = "domain_unknown"  # no such domain or host
+    DOMAIN_NO_MAIL = "domain_no_mail"  # the domain takes no mail (RFC 7505)
     MAILBOX_FULL = "mailbox_full"
-    SYSTEM_FULL = "system_full"
-    SYSTEM_ERROR = "system_error"
-    MAILER_ERROR = "mailer_error"
-    CONNECTION_FAILED = "connection_failed"
-    DNS_FAILURE = "dns_failure"
-    ROUTING_LOOP = "routing_loop"
-    EXPIRED = "expired"
+    SYSTEM_FULL = "system_full"  # the host's disk is full
+    SYSTEM_ERROR = "system_error"  # the host has trouble of its own
+    MAILER_ERROR = "mailer_error"  # a program behind the address failed
+    CONNECTION_FAILED = "connection_failed"  # the host was not reached or hung up
+    DNS_FAILURE = "dns_failure"  # its name could not be looked up
+    ROUTING_LOOP = "routing_loop"  # the mail went round
+    EXPIRED = "expired"  # tried for too long
     MESSAGE_TOO_LARGE = "message_too_large"
-    ATTACHMENT_REJECTED = "attachment_rejected"
+    ATTACHMENT_REJECTED = "attachment_rejected"  # a kind of file that is not taken
     VIRUS_FOUND = "virus_found"
-    CONTENT_REJECTED = "content_rejected"
-    PROTOCOL_ERROR = "protocol_error"
-    NOT_COMPLIANT = "not_compliant"
-    SPAM_CONTENT = "spam_content"
-    IP_BLOCKED = "ip_blocked"
-    REPUTATION = "reputation"
-    RATE_LIMITED = "rate_limited"
-    GREYLISTED = "greylisted"
-    AUTH_FAILED = "auth_failed"
-    PTR_MISSING = "ptr_missing"
-    POLICY_REJECTED = "policy_rejected"
-    RECIPIENT_FILTERED = "recipient_filtered"
-    SENDER_REJECTED = "sender_rejected"
-    RELAY_DENIED = "relay_denied"
-    TLS_REQUIRED = "tls_required"
-    SECURITY_ERROR = "security_error"
-    SUPPRESSED = "suppressed"
-    UNKNOWN = "unknown"
+    CONTENT_REJECTED = "content_rejected"  # something in it, not called spam
+    PROTOCOL_ERROR = "protocol_error"  # the SMTP talk went wrong
+    NOT_COMPLIANT = "not_compliant"  # the mail breaks RFC 5322
+    SPAM_CONTENT = "spam_content"  # called spam for what it says
+    IP_BLOCKED = "ip_blocked"  # the sending address is on a list
+    REPUTATION = "reputation"  # a bad score of address or domain
+    RATE_LIMITED = "rate_limited"  # too much at once
+    GREYLISTED = "greylisted"  # come back later, as to all strangers
+    AUTH_FAILED = "auth_failed"  # SPF, DKIM or DMARC
+    PTR_MISSING = "ptr_missing"  # the sending address has no name
+    POLICY_REJECTED = "policy_rejected"  # a rule of the host that it does not name
+    RECIPIENT_FILTERED = "recipient_filtered"  # the recipient's own rule
+    SENDER_REJECTED = "sender_rejected"  # this sender is not taken
+    RELAY_DENIED = "relay_denied"  # the host does not take mail for the address
+    TLS_REQUIRED = "tls_required"  # only over TLS
+    SECURITY_ERROR = "security_error"  # a login or a permission is missing
+    SUPPRESSED = "suppressed"  # a service upstream did not try
+    UNKNOWN = "unknown"  # nothing tells
 
 
 class Profile(StrEnum):

@@ -33,7 +33,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Store the bounces of captures that are stored; the one of a capture that is there already stays."""
     now = datetime.now(UTC)
     rows = [
-        _row(outcome.mail.position, ordinal, each, now)
+        row(outcome.mail.position, ordinal, each, now)
         for outcome in outcomes
         for ordinal, each in enumerate(outcome.bounces)
     ]
@@ -56,11 +56,12 @@ def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) 
         statement = statement.where(bounce.c.id > wanted.since)
     if wanted.before is not None:
         statement = statement.where(bounce.c.id < wanted.before)
-    for row in pages.rows(connection, statement, bounce.c.id, page=500, newest_first=newest_first):
-        yield shapes.bounce(row)
+    for each in pages.rows(connection, statement, bounce.c.id, page=500, newest_first=newest_first):
+        yield shapes.bounce(each)
 
 
-def _row(position: int, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:
+def row(position: int, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:
+    """The columns of the bounce with this number of the capture at `position`."""
     return {
         "capture_id": position,
         "ordinal": ordinal,

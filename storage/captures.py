@@ -109,19 +109,12 @@ def _contains(row: RowMapping, octets: bytes, text: str) -> bool:
         return False
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
-    envelope, report = outcome.mail.envelope, outcome.report
+def findings(outcome: Outcome) -> dict[str, Any]:
+    """The columns that parse, match and classify fill."""
+    report = outcome.report
     mailed = {each.recipient: each.address for each in outcome.bounces if each.delivery}
     owner = outcome.delivery.message.account if outcome.delivery else outcome.account
     return {
-        "id": outcome.mail.position,
-        "received_at": envelope.received_at,
-        "reverse_path": envelope.reverse_path,
-        "forward_paths": envelope.forward_paths,
-        "helo": envelope.helo,
-        "client": envelope.client,
-        "protocol": envelope.protocol,
-        "tls": envelope.tls,
         "kind": report.kind,
         "detectability": outcome.detectability,
         "notice_form": outcome.notice_form,
@@ -134,10 +127,25 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "report": inspection.report_fields(report),
         "recipients": inspection.recipients(report, outcome.verdicts, mailed),
         "links": [inspection.link(each) for each in outcome.links],
-        "authentication": outcome.authentication,
-        "trust": outcome.trust,
         "faults": report.faults,
         "held": outcome.held,
+    }
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    envelope = outcome.mail.envelope
+    return {
+        "id": outcome.mail.position,
+        "received_at": envelope.received_at,
+        "reverse_path": envelope.reverse_path,
+        "forward_paths": envelope.forward_paths,
+        "helo": envelope.helo,
+        "client": envelope.client,
+        "protocol": envelope.protocol,
+        "tls": envelope.tls,
+        "authentication": outcome.authentication,
+        "trust": outcome.trust,
+        **findings(outcome),
         "raw": zlib.compress(outcome.mail.raw, 1),
         "size": len(outcome.mail.raw),
     }

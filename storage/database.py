@@ -91,7 +91,8 @@ class Database:
 def migrate(url: URL) -> None:
     """Create the database and bring its tables to the present state; safe from several processes at once.
 
-    Where nothing is to do it only reads, and so waits for nobody who writes. Raises DatabaseUnusable, also where a newer bouncemx has migrated it.
+    Where nothing is to do it only reads, and so waits for nobody who writes. Raises DatabaseUnusable, also where a
+    newer bouncemx has migrated it.
     """
     from storage import migrations
 

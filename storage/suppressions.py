@@ -21,7 +21,7 @@ _CHUNK = 500  # both databases bound the number of parameters of a statement
 def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Store what follows from captures that are stored; the first suppression of an address stays."""
     rows = [
-        _row(each, outcome.mail.envelope.received_at, outcome.mail.position)
+        row(each, outcome.mail.envelope.received_at, outcome.mail.position)
         for outcome in outcomes
         for each in outcome.suppressions
     ]
@@ -32,7 +32,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 def add(connection: Connection, new: Suppression, since: datetime, capture: int | None = None) -> bool:
     """Suppress an address. False where that account, or everyone, had it suppressed: the first one stays."""
     statement = insert_new(connection, suppression).returning(suppression.c.id)
-    return connection.execute(statement, _row(new, since, capture)).first() is not None
+    return connection.execute(statement, row(new, since, capture)).first() is not None
 
 
 def remove(connection: Connection, address: str, account_name: str | None) -> bool:
@@ -49,8 +49,8 @@ def listing(
 ) -> Iterator[dict[str, Any]]:
     """Every suppression as `suppressions --json` shows it, newest last; for an account those that hold for it."""
     statement = _for(_SHOWN, account_name)
-    for row in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
-        yield shapes.suppression(row)
+    for each in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
+        yield shapes.suppression(each)
 
 
 def check(
@@ -68,9 +68,9 @@ def check(
     for start in range(0, len(keys), _CHUNK):
         of_these = _SHOWN.where(suppression.c.address.in_(keys[start : start + _CHUNK]))
         statement = _for(of_these, account_name).order_by(suppression.c.id)
-        for row in connection.execute(statement).mappings():
-            for spelling in asked[row["address"]]:
-                found.setdefault(spelling, []).append(shapes.suppression(row))
+        for each in connection.execute(statement).mappings():
+            for spelling in asked[each["address"]]:
+                found.setdefault(spelling, []).append(shapes.suppression(each))
     return found
 
 
@@ -80,7 +80,8 @@ def _for(statement: Select[Any], account_name: str | None) -> Select[Any]:
     return statement.where(or_(suppression.c.account_id.is_(None), account.c.name == account_name))
 
 
-def _row(new: Suppression, since: datetime, capture: int | None) -> dict[str, Any]:
+def row(new: Suppression, since: datetime, capture: int | None) -> dict[str, Any]:
+    """The columns of a suppression."""
     return {
         "account_id": new.account and new.account.id,
         "address": address_key(new.address),

@@ -1,6 +1,7 @@
 """Which of the addresses in a text notice are those that it is about."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ def find(notice: Notice) -> list[Lead]:
     text = notice.text
     others = _not_failed(notice)
     ranked: list[Lead] = []
-    for start, end, address in notice.addresses:
+    for start, end, address in _named(notice):
         line = text.rfind("\n", max(0, start - CONTEXT), start) + 1
         rank = _rank(text[max(line, start - CONTEXT) : start])
         if rank and _local(address).endswith(_COMMANDS):
@@ -62,6 +63,21 @@ def find(notice: Notice) -> list[Lead]:
         if rank:
             ranked.append(Lead(start, end, address, rank, line))
     return best(ranked, notice)
+
+
+def _named(notice: Notice) -> Iterator[tuple[int, int, str]]:
+    """The addresses, without those that are but the display name of one in angle brackets: "jo@a.test <jo@b.test>"."""
+    name = None
+    for start, end, address in notice.addresses:
+        if name is not None and notice.text[name[1] : start].strip(" \t\"'") == "<":
+            yield name[0], end, address
+            name = None
+            continue
+        if name is not None:
+            yield name
+        name = start, end, address
+    if name is not None:
+        yield name
 
 
 def best(ranked: list[Lead], notice: Notice) -> list[Lead]:

@@ -4,11 +4,40 @@
 """
 
 import re
+from dataclasses import replace
+
+from handlers.parse import reply
+from handlers.report import RecipientStatus
 
 MARK = "ranscript of session follows"
 _LINES = 4000  # of a transcript that are read
 _NAMED = re.compile(r"(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3} )?)?<?([^\s<>]{1,200}@[^\s<>]{1,255}?)>?\.\.\.")
+_CODE = re.compile(r"[45]\d\d[ -]")
 _RCPT = re.compile(r">>>\s?RCPT TO:\s?<([^<>\s]{1,300})>", re.IGNORECASE)
+_TALKING = re.compile(r">>>|(?:\.\.\. )?while talking to ", re.IGNORECASE)
+_OF_THE_CODE = {  # the Status field where the reply has no code of RFC 3463, out of the reply code alone
+    None: {"4.2.0", "4.3.0"},
+    450: {"4.2.0"},
+    451: {"4.3.0"},
+    452: {"4.3.1"},
+    550: {"5.1.1", "5.2.0"},
+    551: {"5.1.6"},
+    552: {"5.2.2"},
+    553: {"5.1.3"},
+    554: {"5.5.0"},
+}
+_POLICY = re.compile(  # RFC 3463 3.8 is what such a reply means, never an address or a mailbox
+    r"\b(?:(?:anti-?)?(?:spam|spoof(?:ing|ed)?)|blocked|(?:black|block) ?list(?:ed)?|policy|prohibit(?:ed|ion)|"
+    r"reputation|virus)\b",
+    re.IGNORECASE,
+)
+_BORNE_OUT = {
+    "5.1.1": re.compile(
+        r"user|recipient|mailbox|address|account|unknown|exist|empf|benutzer|unbekannt|utilisat|destinat|inconnu|usuario",
+        re.IGNORECASE,
+    ),
+    "5.2.2": re.compile(r"full|quota|storage|space|size|large|exceed|too many", re.IGNORECASE),
+}
 
 
 def replies(text: str) -> dict[str, str]:
@@ -17,30 +46,53 @@ def replies(text: str) -> dict[str, str]:
     if at < 0:
         return {}
     found: dict[str, str] = {}
-    reply: list[str] = []
+    answer: list[str] = []
     asked = ""
     for line in text[at:].split("\n", _LINES)[1:_LINES]:
         line = line.strip()
         rcpt = _RCPT.match(line)
-        if line.startswith((">>>", "... while")):
-            reply, asked = [], rcpt[1].lower() if rcpt else ""
+        if _TALKING.match(line):
+            answer, asked = [], rcpt[1].lower() if rcpt else ""
         elif line.startswith("<<<"):
-            reply.append(line[3:].strip())
+            answer.append(line[3:].strip())
             if asked:
-                found[asked] = " ".join(reply)
+                found[asked] = " ".join(answer)
         else:
-            _close(line, reply, found)
+            _close(line, answer, found)
     return found
 
 
-def _close(line: str, reply: list[str], found: dict[str, str]) -> None:
+def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
     """A line "550 5.1.1 <a@b>... User unknown" or "<a@b>... Deferred: ..."."""
     named = _NAMED.match(line)
     if named is None:
         return
     key = named[1].lower()
-    words = [*reply, line]
+    inner = line[named.end() :].strip()
+    if _CODE.match(inner):  # "554 <a@b>... 550 Host unknown": the mailer's code, then what it was told
+        line = inner
+    words = [*answer, line]
     if key not in found:
         found[key] = " ".join(words)
     elif line not in found[key]:
         found[key] += " " + line
+
+
+def sober(one: RecipientStatus) -> RecipientStatus:
+    """The recipient without a status that sendmail made of the reply code alone, where the reply does not bear it out.
+
+    The class is all that is known then: x.0.0, "other undefined status" (RFC 3463 3.1). `status_field` keeps the field.
+    """
+    words = one.diagnostic_code or ""
+    status = one.status or ""
+    if status not in _OF_THE_CODE.get(one.smtp_code, ()) or reply.read(words)[1]:
+        return one
+    if status != reply.status_of_field(one.status_field or ""):
+        return one
+    borne_out = status[0] == "5" and not _POLICY.search(words) and _is_borne_out(status, words)
+    return one if borne_out else replace(one, status=f"{status[0]}.0.0")
+
+
+def _is_borne_out(status: str, words: str) -> bool:
+    said = _BORNE_OUT.get(status)
+    return said is None or said.search(words) is not None

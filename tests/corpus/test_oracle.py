@@ -41,6 +41,8 @@ ONLY_OURS = {
     "odd/bare-lf-nul": "it wants the words of qmail around",
     "odd/no-header-separator": "it finds no body",
     "odd/wrong-charset": _NO_DETECTOR,
+    "exim/malformed-address": _NO_DETECTOR,
+    "sendmail/v5-hosts": _NO_DETECTOR,
     "sendmail/v5-transcript": _NO_DETECTOR,
     "postfix/text-only": "it reads Postfix in multipart mails only",
     "exim/lab-envid-orcpt": "it prefers Original-Recipient; ours has that as original_recipient",

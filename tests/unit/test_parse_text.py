@@ -45,6 +45,10 @@ def names(text: str, head: str = HEAD) -> list[str]:
             ["jo@dest.example"],
         ),
         ("550 5.1.1 <jo@dest.example>... User unknown\n", ["jo@dest.example"]),
+        (
+            "Rejected:\n\n  jo@shop.example <jo@dest.example>: malformed address\n",
+            ["jo@dest.example"],
+        ),  # a display name
         ("Delivery failed, nobody is named.\n", []),
     ],
 )
@@ -73,6 +77,31 @@ def test_each_recipient_has_its_own_words() -> None:
 def test_no_code_is_invented() -> None:
     (one,) = recipients("Your message to jo@dest.example could not be delivered: the mailbox is full.")
     assert (one.smtp_code, one.status, one.status_field) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<jo@dest.example>: 550 gone\n\nThis is permanent.\n", "550 gone"),
+        ("jo@dest.example: No host for it\n\nPlease do nothing.\n", "No host for it"),
+        ("jo@dest.example\n\nDetails:\n\nThey said 550 gone\n\nScanned by X.\n", "Details: They said 550 gone"),
+        (
+            "<jo@dest.example>\nmx.dest.example said: 552 box jo@dest.example is full\n",
+            "mx.dest.example said: 552 box jo@dest.example is full",
+        ),
+        (
+            "<jo@dest.example>\n\n--- reply\n550 gone\n\n--- SMTP command\nDATA\n\nBye.\n",
+            "--- reply 550 gone --- SMTP command DATA",
+        ),
+        ("It could not reach jo@dest.example. It was full.\n", "It was full."),
+        ("Delivery to\n\n  jo@dest.example\n\nfailed (mailbox [full]).\n", "failed (mailbox [full])."),
+        ("Rejected (to <jo@dest.example> 550 gone)\n", "550 gone"),
+        ("The remote host said 550 gone.\n\nRecipient: <jo@dest.example>\n", "The remote host said 550 gone."),
+    ],
+)
+def test_a_reply_ends_with_its_paragraph(text: str, words: str) -> None:
+    (one,) = recipients(f"Delivery failed:\n\n{text}")
+    assert one.diagnostic_code == words
 
 
 @pytest.mark.parametrize(
@@ -153,6 +182,42 @@ def test_transcripts_tell_who_met_which_reply() -> None:
         "jo@dest.example": "550-5.1.1 no 550 5.1.1 really 550 5.1.1 <jo@dest.example>... User unknown",
         "ann@dest.example": "421 busy <ann@dest.example>... Deferred",
     }
+
+
+def test_old_transcripts_have_the_reply_before_the_line_that_names_the_recipient() -> None:
+    found = sendmail.replies(
+        "   ----- Transcript of session follows -----\n550 gone.example (smtp)... 550 Host unknown\n"
+        "554 <jo@gone.example>... 550 Host unknown (no address)\nWhile talking to mx.dest.example:\n"
+        ">>> MAIL From:<a@b.example>\n<<< 550 Not you\n554 <ann@dest.example>... Remote protocol error\n"
+        "421 slow.example (smtp)... Deferred\n"
+    )
+    assert found == {
+        "jo@gone.example": "550 Host unknown (no address)",
+        "ann@dest.example": "550 Not you 554 <ann@dest.example>... Remote protocol error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "words", "status"),
+    [
+        (550, "5.1.1", "550 No such user here", "5.1.1"),
+        (550, "5.1.1", "550 Envelope blocked by an administrator", "5.0.0"),
+        (550, "5.2.0", "550 Anti-Spoofing policy", "5.0.0"),
+        (550, "5.1.1", "550-Callback failed while verifying", "5.0.0"),
+        (552, "5.2.2", "552 Requested action aborted, nobody here", "5.0.0"),
+        (552, "5.2.2", "552 Quota exceeded", "5.2.2"),
+        (554, "5.5.0", "554 Poor reputation", "5.0.0"),
+        (451, "4.3.0", "451 Come back later", "4.0.0"),
+        (None, "4.2.0", "<jo@dest.example>... Deferred", "4.0.0"),
+        (None, "4.4.7", "<jo@dest.example>... Deferred", "4.4.7"),
+        (550, "5.7.1", "550 blocked", "5.7.1"),  # not what sendmail makes of 550
+        (550, "5.1.1", "550 5.1.1 blocked", "5.1.1"),  # the remote's own
+    ],
+)
+def test_a_status_that_sendmail_made_of_the_code_alone(code: int | None, field: str, words: str, status: str) -> None:
+    one = RecipientStatus("jo@dest.example", status=field, status_field=field, smtp_code=code, diagnostic_code=words)
+    sober = sendmail.sober(one)
+    assert (sober.status, sober.status_field) == (status, field)
 
 
 def test_html_is_read_where_there_is_no_text() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from handlers.parse import addresses, dialect, dsn, headers, kind, ses, suggestion, text_report, typed
+from handlers.parse import addresses, dialect, dsn, headers, kind, sendmail, ses, suggestion, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
 from handlers.words import Action, Kind, NoticeForm
@@ -45,16 +45,19 @@ def _dsn(notice: Notice) -> Report | None:
         found = text_report.recipients(notice, Kind.FAILURE)
     if not found:
         return None
-    what, found = _settled(notice, text_report.complete(notice, found))
+    found = text_report.complete(notice, found)
+    if sendmail.MARK in notice.text:
+        found = [sendmail.sober(one) for one in found]
+    what, found = _settled(notice, found)
     return report(notice, what, "rfc3464", recipients=tuple(found), **_message_fields(message))
 
 
 def _message_fields(message: headers.Headers) -> dict[str, str | None]:
     """RFC 3464 2.2."""
     return {
-        "reporting_mta": dsn.typed(message.get("reporting-mta", "")),
+        "reporting_mta": dsn.host(message.get("reporting-mta", "")),
         "dsn_gateway": dsn.typed(message.get("dsn-gateway", "")),
-        "received_from_mta": dsn.typed(message.get("received-from-mta", "")),
+        "received_from_mta": dsn.host(message.get("received-from-mta", "")),
         "original_envelope_id": dsn.envelope_id(message.get("original-envelope-id", "")),
         "arrival_date": headers.text(message.get("arrival-date", ""))[:100] or None,
     }
@@ -62,6 +65,7 @@ def _message_fields(message: headers.Headers) -> dict[str, str | None]:
 
 def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[RecipientStatus]]:
     """Failure before delay before success: the worst that happened to anybody. Words settle what no Action says."""
+    found = [_expired(notice, one) for one in found]
     actions = {one.action for one in found}
     if Action.FAILED in actions:
         return Kind.FAILURE, found
@@ -74,6 +78,16 @@ def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[R
     if actions & {Action.DELIVERED, Action.RELAYED, Action.EXPANDED}:
         return Kind.SUCCESS, found
     return kind.failure_or_delay(notice), found
+
+
+def _expired(notice: Notice, one: RecipientStatus) -> RecipientStatus:
+    """OpenSMTPD's last notice says "delayed", 4.4.7 (RFC 3463 3.5, delivery time expired) and "Envelope expired"."""
+    if one.action is not Action.DELAYED or not (one.status or "").endswith(".4.7"):
+        return one
+    if not kind.says_final(one.diagnostic_code or ""):
+        return one
+    notice.faults.append("action_contradicts_text")
+    return replace(one, action=Action.FAILED)
 
 
 def _text(notice: Notice) -> Report:

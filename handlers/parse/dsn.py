@@ -122,7 +122,7 @@ def recipient(fields: Headers) -> RecipientStatus | None:
         smtp_code=code,
         diagnostic_type=kind,
         diagnostic_code=diagnostic or None,
-        remote_mta=typed(fields.get("remote-mta", "")),
+        remote_mta=host(fields.get("remote-mta", "")),
         last_attempt_date=text(fields.get("last-attempt-date", ""))[:100] or None,
         will_retry_until=text(fields.get("will-retry-until", ""))[:100] or None,
         final_log_id=text(fields.get("final-log-id", ""))[:200] or None,
@@ -139,6 +139,14 @@ def typed(value: str) -> str | None:
     """The value behind "dns;" (RFC 3464 2.1.2); a type that is missing is missed by many."""
     value = text(value)
     return (value.partition(";")[2] if ";" in value else value).strip()[:255] or None
+
+
+def host(value: str) -> str | None:
+    """The name of an MTA without the comments, addresses and ports that some print behind it."""
+    name = (typed(value) or "").partition(" ")[0].partition("(")[0]
+    if name.count(":") == 1:  # not of an IPv6 address
+        name = name.partition(":")[0]
+    return name.rstrip(".") or None
 
 
 def address(value: str) -> str | None:

@@ -75,6 +75,11 @@ def gave_up(notice: Notice) -> bool:
     return notice.signs.says("final") and not notice.signs.says("delay")
 
 
+def says_final(words: str) -> bool:
+    """What is said of one recipient tells of an end: "Envelope expired"."""
+    return phrases.hit("final", phrases.Folded(words)) is not None
+
+
 def _is_success(notice: Notice) -> bool:
     """A mail server says "delivered", and nothing that sounds like "not delivered"."""
     signs = notice.signs

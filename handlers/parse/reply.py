@@ -5,15 +5,17 @@ import re
 # RFC 3463 2; not part of a dotted longer number (an IP address, a version).
 _STATUS = re.compile(r"(?<![\d.a-zA-Z/])([245]\.\d{1,3}\.\d{1,3})(?!\w)(?!\.\d)")
 # RFC 5321 4.2: three digits, then a space, a hyphen (more lines follow) or the end.
-_CODE = re.compile(r"(?<![\w.:/@#=+-])([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
+_CODE = re.compile(r"(?:(?<![\w.:/@#=+-])|(?<=\s:))([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
 _STATUS_AFTER_CODE = re.compile(
     r"(?<![\w.:/@=+])([2345][0-5]\d)[ -]{1,4}[\[(<\"']?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
 )
-VAGUE = frozenset({"5.0.0", "4.0.0", "2.0.0"})
+_NO_REPLY = re.compile(r"\b451 (?:4\.4\.[12] )?reply: read error\b")  # sendmail's own words on a lost connection
 
 
 def read(text: str) -> tuple[int | None, str | None]:
     """(reply code, enhanced status) as the reply text has them, each None where it is not there."""
+    if "reply: read" in text:
+        text = _NO_REPLY.sub("", text)
     for code, status in _STATUS_AFTER_CODE.findall(text):
         if code[0] == status[0]:  # "554 4.4.7 expired <421 4.4.2 timed out>": the second is the remote's
             return int(code), status
@@ -35,10 +37,14 @@ def status_of_field(value: str) -> str | None:
 
 
 def decide(field: str | None, literal: str | None) -> str | None:
-    """The remote's own code where the text has one, else the field, which many MTAs fill vaguely or wrongly."""
-    if literal is None or (literal in VAGUE and field is not None):
-        return field
-    return literal
+    """The remote's own code where the text has one, else the field, which many MTAs fill vaguely or wrongly.
+
+    x.0.0 and x.y.0 say "other" (RFC 3463 3): a field of the same class, or the same subject, is finer.
+    """
+    if literal is None or field is None:
+        return literal or field
+    vague = literal.endswith(".0.0") or (literal.endswith(".0") and field.startswith(literal[:-1]))
+    return field if vague else literal
 
 
 _FIRST = re.compile(r"[\"'(]?([2345]\d\d)[ -](?:#?([245]\.\d{1,3}\.\d{1,3})[ -]?)?")

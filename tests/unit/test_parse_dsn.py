@@ -29,6 +29,25 @@ def test_address(value: str, address: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("dns; mx.dest.example", "mx.dest.example"),
+        ("mx.dest.example", "mx.dest.example"),
+        ("dns;mx.dest.example (TCP|192.0.2.1|4711|192.0.2.9|25) (Mail ESMTP (ready))", "mx.dest.example"),
+        ("dns; mx.dest.example. (192.0.2.9, the server for the domain dest.example.)", "mx.dest.example"),
+        ("dns; mx.dest.example [192.0.2.9]", "mx.dest.example"),
+        ("dns; mx.dest.example:25", "mx.dest.example"),
+        ("dns; [192.0.2.9]", "[192.0.2.9]"),
+        ("dns; 2001:db8::9", "2001:db8::9"),
+        ("dns;", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_an_mta(value: str, name: str | None) -> None:
+    assert dsn.host(value) == name
+
+
+@pytest.mark.parametrize(
     ("value", "kind", "text"),
     [
         ("smtp; 550 no", "smtp", "550 no"),
@@ -185,3 +204,33 @@ def test_an_original_attached_as_octets() -> None:
     original = parse(raw.replace(b"--b--", part.encode())).original
     assert original is not None
     assert original.message_id == "<o1@sender.example>"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "kind"),
+    [
+        ("Envelope expired", "4.4.7", Kind.FAILURE),  # OpenSMTPD's last notice
+        ("Envelope expired", "4.2.2", Kind.DELAY),
+        ("452 4.2.2 Mailbox full", "4.4.7", Kind.DELAY),
+        ("Network error on destination MXs", "4.4.7", Kind.DELAY),
+    ],
+)
+def test_a_delay_whose_time_is_over_is_a_failure(words: str, status: str, kind: Kind) -> None:
+    text = (
+        f"The message is delayed for more than 4 hours:\r\n\r\njo@dest.example: {words}\r\n\r\nIt is kept in the queue."
+    )
+    fields = f"Final-Recipient: rfc822;jo@dest.example\r\nAction: delayed\r\nStatus: {status}"
+    found = parse(report(text, fields, subject="Delivery status notification: delayed"))
+    assert (found.kind, found.recipients[0].diagnostic_code) == (kind, words)
+    assert ("action_contradicts_text" in found.faults) is (kind is Kind.FAILURE)
+
+
+@pytest.mark.parametrize("transcript", [True, False])
+def test_only_sendmails_own_status_is_doubted(transcript: bool) -> None:
+    heading = "   ----- Transcript of session follows -----" if transcript else "It failed."
+    fields = (
+        "Final-Recipient: rfc822;jo@dest.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+        "Diagnostic-Code: smtp; 550 blocked by policy"
+    )
+    (one,) = parse(report(heading, fields)).recipients
+    assert (one.status, one.status_field) == ("5.0.0" if transcript else "5.1.1", "5.1.1")

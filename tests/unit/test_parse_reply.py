@@ -21,6 +21,9 @@ from handlers.parse import reply
         ("see https://dest.example/550/5.1.1x", None, None),
         ("order 550123 of 2026", None, None),
         ("5.01.1 and 5.999999.1", None, None),
+        ("ERROR_CODE :550, ERROR_CODE :5.1.1 gone", 550, "5.1.1"),
+        ("451 4.4.1 reply: read error from mx.dest.example.", None, None),  # sendmail's words, nobody replied
+        ("452 4.2.2 full. 451 reply: read error from mx.dest.example.", 452, "4.2.2"),
         ("", None, None),
     ],
 )
@@ -35,6 +38,9 @@ def test_codes_are_read_as_they_stand(text: str, code: int | None, status: str |
         ("5.1.1", "5.7.1", "5.7.1"),
         ("5.1.1", None, "5.1.1"),
         ("5.1.1", "5.0.0", "5.1.1"),
+        ("5.1.1", "5.1.0", "5.1.1"),  # x.y.0 is "other" of its subject
+        ("5.2.1", "5.1.0", "5.1.0"),
+        ("5.1.0", "5.1.1", "5.1.1"),
         (None, "5.0.0", "5.0.0"),
         (None, None, None),
     ],

@@ -7,7 +7,8 @@ from handlers.phrases import Pattern
 from handlers.words import Reason
 
 CONDITIONS = {"status", "code", "provider", "phase", "weak", "names_address"}  # besides the words of a rule
-PHASES = ("connect", "helo", "mail", "rcpt", "data", "end")  # the steps of the SMTP dialogue that may be refused
+# The steps of the SMTP dialogue that may be refused; "unknown" where the notice tells none.
+PHASES = ("connect", "helo", "mail", "rcpt", "data", "end", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Rule:
     table: str = ""
     patterns: tuple[Pattern, ...] = ()  # one must match
     squeezed: tuple[str, ...] = ()  # or one of these stands in an X-Notes diagnostic without its spaces
-    status: tuple[str, ...] = ()  # "5.1.1", or "x.1.1" for both classes; ranges are written out
+    status: tuple[str, ...] = ()  # "5.1.1", or "x.1.1" for both classes, "none"; ranges are written out
     codes: tuple[str, ...] = ()  # "550", "4xx"
     provider: str | None = None
     phases: tuple[str, ...] = ()

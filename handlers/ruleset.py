@@ -88,24 +88,6 @@ def load(extra: Sequence[Path] = ()) -> Ruleset:
     return index(reader.rules, reader.providers)
 
 
-def check(paths: Sequence[Path]) -> list[Problem]:
-    """What is wrong with these rule files, put in front of ours: mistakes, and rules that lose their example."""
-    from handlers.classify import Classifier
-
-    try:
-        ruleset = load(paths)
-    except BadRules as bad:
-        return list(bad.problems)
-    classifier = Classifier(ruleset)
-    problems = []
-    for rule in ruleset.rules:
-        winner = classifier.judge(rule.example).rule
-        if winner != rule.id:
-            way_out = f"{winner!r} wins its example; put this rule in front or narrow the other"
-            problems.append(Problem(rule.table, rule.id, "example", repr(rule.example.text), way_out))
-    return problems
-
-
 class _Reader:
     """Collects rules and mistakes over several files."""
 
@@ -170,8 +152,10 @@ class _Reader:
             except BadPattern as bad:
                 yield "match", repr(source), str(bad)
         for status in as_list(entry.get("status")):
-            if not re.fullmatch(r"[45x]\.\d{1,3}\.\d{1,3}(-\d{1,3})?", str(status)):
-                yield "status", repr(status), "write it like '5.1.1', 'x.2.2' or '5.7.501-503'"
+            if status == "none" and not entry.get("match"):
+                yield "status", repr(status), "give match as well, or it would match everything"
+            elif status != "none" and not re.fullmatch(r"[45x]\.\d{1,3}\.\d{1,3}(-\d{1,3})?", str(status)):
+                yield "status", repr(status), "write it like '5.1.1', 'x.2.2', '5.7.501-503' or 'none'"
         for code in as_list(entry.get("code")):
             if not re.fullmatch(r"[45](\d\d|xx)", str(code)):
                 yield "code", repr(code), "write it like 550 or '4xx'"

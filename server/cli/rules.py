@@ -19,10 +19,10 @@ def check(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Tell what is wrong with rule files; the exit code is 2 when something is."""
-    from handlers import ruleset
+    from handlers import rulecheck
     from server import settings
 
-    problems = ruleset.check(files or settings.load(data_dir).rules)
+    problems = rulecheck.check(files or settings.load(data_dir).rules)
     for problem in problems:
         print(problem)
     if problems:

@@ -7,7 +7,8 @@ import pytest
 
 from handlers.classify import Classifier
 from handlers.rule import Example, Rule
-from handlers.ruleset import TABLES, BadRules, Problem, Ruleset, check, load
+from handlers.rulecheck import check
+from handlers.ruleset import TABLES, BadRules, Problem, Ruleset, load
 from handlers.words import Reason
 from tests import docs_rules
 
@@ -90,6 +91,7 @@ def test_own_rules_keep_the_order_of_their_files(tmp_path: Path) -> None:
         ("(him|her|this person)", "(him", "match", "'(' is not closed"),
         ("(him|her|this person)", "him)", "match", "')' without '('"),
         ("reason =", 'status = "5.1"\nreason =', "status", "write it like '5.1.1'"),
+        ('match = ["we do not know (him|her|this person)"]', 'status = "none"', "status", "give match as well"),
         ("reason =", "code = 250\nreason =", "code", "write it like 550"),
         ("reason =", 'phase = "lunch"\nreason =', "phase", "unknown phase; one of connect, "),
         ("reason =", 'permanence = "maybe"\nreason =', "permanence", "write 'permanent'"),

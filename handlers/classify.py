@@ -57,7 +57,15 @@ class Classifier:
         A recipient that did not bounce gets reason unknown, type soft and the rule "delivered" or "no_bounce".
         """
         notice = Notice.of(report)
-        return tuple(self._verdict(Evidence.of(report, notice, recipient)) for recipient in report.recipients)
+        seen: dict[tuple[object, ...], Verdict] = {}
+        verdicts = []
+        for recipient in report.recipients:
+            evidence = Evidence.of(report, notice, recipient)
+            key = evidence.key()
+            if key not in seen:
+                seen[key] = self._verdict(evidence)
+            verdicts.append(seen[key])
+        return tuple(verdicts)
 
     def explain(self, report: Report) -> tuple[Explanation, ...]:
         """As classify(), with everything that was tried."""
@@ -199,7 +207,14 @@ def _no_bounce(rule: str) -> Verdict:
 
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 _CODE = re.compile(r"(?<![\d.])[45]\d\d(?![\d.])")
-_COMMANDS = {"end": "end of DATA", "data": "DATA", "rcpt": "RCPT TO", "mail": "MAIL FROM", "helo": "EHLO"}
+_COMMANDS = {
+    "connect": "initial connection",
+    "end": "end of DATA",
+    "data": "DATA",
+    "rcpt": "RCPT TO",
+    "mail": "MAIL FROM",
+    "helo": "EHLO",
+}
 
 
 def as_report(example: Example) -> Report:

@@ -1,7 +1,6 @@
 """What a report knows of one recipient's failure: the reply, the notice's own words, status, code, phase, host."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,21 +10,32 @@ from handlers.rule import Provider, Rule
 
 # Details of a status that nobody fills in by default.
 CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
-# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim, ">>> DATA" before "<<< 550" of
-# sendmail and Courier; Cisco ESA says "Unknown address error" of RCPT and "Other mail system problem" of the rest.
+# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim, ">>> DATA" before "<<< 550" of sendmail
+# and Courier, "most progress was RCPT TO" and others of qmail, "did not like our RCPT TO" of DragonFly.
+_COMMANDS = {
+    "end of data": "end", "final data": "end", "sending data block": "end", "data": "data", "rcpt": "rcpt",
+    "mail from": "mail", "ehlo": "helo", "helo": "helo", "initial connection": "connect",
+}  # fmt: skip
+# What servers say of one step only. Gmail once numbered them; Cisco ESA has one phrase for RCPT, one for the rest.
+_AT_A_STEP = {
+    "refused to talk to me": "connect", "but greeting failed": "connect", "but sender was rejected": "mail",
+    "does not like recipient": "rcpt", "permanent failure for one or more recipients (": "rcpt", "[rcpt_to]": "rcpt",
+    "failed on data command": "data", "failed after i sent the message": "end",
+    "unknown address error 5": "rcpt", "other mail system problem 5": "end",
+    "unknown address error 4": "rcpt", "other mail system problem 4": "end",
+    "(state 14)": "rcpt", "(state 17)": "end", "(state 18)": "end",
+}  # fmt: skip
 _PHASE = re.compile(
-    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |>>> ?)"
-    r"(?P<command>end of data|initial connection|rcpt to|mail from|data|ehlo|helo|sending data block)"
-    r"(?!.{0,1000}?>>> ?(?:data|rcpt))"
-    r"|(?P<ironport>unknown address error|other mail system problem) \d{3}",
+    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |most progress was |smtp:"
+    rf"|did not like our |>>> ?)(?P<command>{'|'.join(_COMMANDS)})\b(?!.{{0,1000}}?>>> ?(?:data|rcpt))"
+    rf"|(?P<words>{'|'.join(map(re.escape, _AT_A_STEP))})",
     re.DOTALL,
 )
-_PHASE_MARKS = (">>>", "in reply to", "server after", "smtp command", "unknown address error", "system problem")
-_PHASES = {
-    "end of data": "end", "sending data block": "end", "data": "data", "rcpt to": "rcpt", "mail from": "mail",
-    "ehlo": "helo", "helo": "helo", "initial connection": "connect",
-    "unknown address error": "rcpt", "other mail system problem": "end",
-}  # fmt: skip
+_PHASE_MARKS = (
+    ">>>", "in reply to", "server after", "smtp command", "most progress", "smtp:", "did not like", "talk to me",
+    "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]", "failed on", "i sent",
+    "address error", "system problem", "(state 1",
+)  # fmt: skip
 # An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim).
 _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
@@ -38,6 +48,7 @@ _WRAPPERS = re.compile(
 )
 
 
+_IRONPORT = re.compile("Unknown address error|Other mail system problem")  # its words for every refusal at a step
 _MARKS = ("-'", "->", "recipients (", " said:", "to me:", "server after")  # one stands in every wrapper
 
 
@@ -68,36 +79,39 @@ class Text:
         return cls(folded, words_of(folded), reply, folded.replace(" ", "") if folded_mid_word else "")
 
 
+_NAME = re.compile(r"[^\s<>()\[\]{},;:\"]+")  # an address, or whatever else stands between spaces and brackets
+
+
 @dataclass(slots=True)
 class Notice:
-    """The notice's own words, and where each recipient's piece of them begins."""
+    """The notice's own words, and each recipient's share of them."""
 
     text: str
-    starts: dict[str, int]  # final_recipient -> place; empty where there is one recipient
-    order: list[int]
+    shares: dict[
+        str, str
+    ]  # final_recipient -> from each place that names it to the next name; {} where nobody is named
+    phase: str | None  # where the text tells one
 
     @classmethod
     def of(cls, report: Report) -> "Notice":
-        if len(report.recipients) < 2:
-            return cls(report.text, {}, [])
-        starts = {}
-        for recipient in report.recipients:
-            for name in (recipient.final_recipient, recipient.original_recipient):
-                place = report.text.find(name) if name else -1
-                if place >= 0:
-                    starts[recipient.final_recipient] = place
-                    break
-        return cls(report.text, starts, sorted(set(starts.values())))
+        """Reads the text once, however many recipients there are."""
+        text, recipients = report.text, report.recipients
+        owners = {r.original_recipient: r.final_recipient for r in recipients if r.original_recipient}
+        owners |= {r.final_recipient: r.final_recipient for r in recipients}
+        places: list[tuple[int, str]] = []
+        for found in _NAME.finditer(text) if len(recipients) > 1 else ():
+            owner = owners.get(found[0]) or owners.get(found[0].rstrip("."))
+            if owner:
+                places.append((found.start(), owner))
+        shares: dict[str, list[str]] = {}
+        for number, (start, owner) in enumerate(places):
+            end = places[number + 1][0] if number + 1 < len(places) else len(text)
+            shares.setdefault(owner, []).append(text[start:end])
+        return cls(text, {owner: "\n".join(pieces) for owner, pieces in shares.items()}, _phase_in(text))
 
     def about(self, address: str) -> str:
-        """The piece on one recipient, up to the next one; everything where nobody is named."""
-        if not self.starts:
-            return self.text
-        start = self.starts.get(address)
-        if start is None:
-            return ""
-        following = bisect_right(self.order, start)
-        return self.text[start : self.order[following]] if following < len(self.order) else self.text[start:]
+        """One recipient's share; everything where nobody is named, nothing where only others are."""
+        return self.shares.get(address, "") if self.shares else self.text
 
 
 @dataclass(slots=True)
@@ -132,31 +146,50 @@ class Evidence:
         # a Status field that names the case is better than a notice's own words, which may be anything
         notice = "" if self._has_clear_field() else self.notice.about(self.recipient.final_recipient)
         if notice:
-            yield Text.of(notice, reply=False)
+            yield Text.of(_IRONPORT.sub(" ", notice), reply=False)
 
     def _has_clear_field(self) -> bool:
         return self.recipient.status_field is not None and self.status[2:] in CLEAR
 
+    def key(self) -> tuple[object, ...]:
+        """What the verdict hangs on: two recipients of a report with the same key get the same one.
+
+        Their own addresses are no evidence, but for the domain where no host is named, so they count as alike.
+        """
+        own, kind = self.recipient, self.recipient.diagnostic_type
+        reply, notice = own.diagnostic_code or "", self.notice.about(own.final_recipient)
+        for name in (own.final_recipient, own.original_recipient):
+            if name and "@" in name:
+                reply, notice = reply.replace(name, "@"), notice.replace(name, "@")
+        return (own.action, self.status, own.status_field, self.code, kind, self._host(), reply, notice)
+
     def phase(self) -> str | None:
         """The step of the SMTP dialogue that was refused, one of rule.PHASES, where the notice tells it."""
-        for text in (self.recipient.diagnostic_code or "", self.report.text):
-            text = text[:MAX_TEXT].lower()
-            found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
-            if found:
-                return _PHASES[found["command"] or found["ironport"]]
-        return None
+        return (
+            _phase_in(self.recipient.diagnostic_code or "")
+            or (_phase_in(self.notice.about(self.recipient.final_recipient)) if self.notice.shares else None)
+            or self.notice.phase
+        )
+
+    def _host(self) -> str:
+        """Who answered; where that is not told, whoever takes mail for the domain."""
+        own = self.recipient
+        host = own.remote_mta or own.final_recipient.rpartition("@")[2]
+        return host.lower().partition(" ")[0].rstrip(".")
 
     def is_from(self, provider: Provider, words: frozenset[str]) -> bool:
         """Whether `provider` answered: by the host that did, or by a word that ends its replies."""
-        host = (self.recipient.remote_mta or self.report.reporting_mta or "").lower().partition(" ")[0].rstrip(".")
-        return any(host == name or host.endswith("." + name) for name in provider.hosts) or any(
+        hosts = [self._host()]
+        if not self.recipient.remote_mta and self.report.reporting_mta:
+            hosts.append(self.report.reporting_mta.lower().partition(" ")[0].rstrip("."))
+        return any(f".{host}".endswith(f".{name}") for host in hosts for name in provider.hosts) or any(
             mark in words for mark in provider.marks
         )
 
     def fits(self, rule: Rule) -> bool:
         """Whether status and reply code are those of `rule`."""
         status, code = self.status, self.code
-        if rule.status and status not in rule.status and f"x{status[1:]}" not in rule.status:
+        if rule.status and (status or "none") not in rule.status and f"x{status[1:]}" not in rule.status:
             return False
         return not rule.codes or code in rule.codes or f"{code[:1]}xx" in rule.codes
 
@@ -166,4 +199,12 @@ class Evidence:
             return False
         if rule.names_address is not None and rule.names_address is not ("@" in (self.recipient.diagnostic_code or "")):
             return False
-        return not rule.phases or self.phase() in rule.phases
+        return not rule.phases or (self.phase() or "unknown") in rule.phases
+
+
+def _phase_in(text: str) -> str | None:
+    text = text[:MAX_TEXT].lower()
+    found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
+    if not found:
+        return None
+    return _COMMANDS[found["command"]] if found["command"] else _AT_A_STEP[found["words"]]

@@ -52,9 +52,9 @@ FILE` says what is wrong with it: a bad pattern, a reason that does not exist, a
 | `reason` | one of the reasons in `docs/words.md` |
 | `match` | patterns, one of which must be found in whole words of the folded text |
 | `squeezed` | or texts without spaces, for Domino, which folds its diagnostics in the middle of words |
-| `status`, `code` | conditions: "5.1.1", "x.2.2" (4 or 5), "5.7.501-503"; 550, "4xx" |
+| `status`, `code` | conditions: "5.1.1", "x.2.2" (4 or 5), "5.7.501-503", "none" (no status); 550, "4xx" |
 | `provider` | condition: the host that answered belongs to this table `[provider.NAME]` |
-| `phase` | condition: connect, helo, mail, rcpt, data or end, where the notice tells it |
+| `phase` | condition: connect, helo, mail, rcpt, data or end, where the notice tells it, or unknown |
 | `names_address` | condition: whether the reply prints an address |
 | `weak` | true: not for the notice's own words |
 | `permanence` | "permanent" or "temporary", where the status or the code says otherwise |

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from server.cli import doctor, explain, inspect_mails, journal, keys, listings, mint, rules, serve
+from server.cli import doctor, explain, inspect_mails, journal, keys, listings, mint, reclassify, rules, serve
 
 app = typer.Typer(
     name="bouncemx",
@@ -25,6 +25,7 @@ app.command()(listings.suppressions)
 app.command()(listings.accounts)
 app.command()(inspect_mails.inspect)
 app.command()(explain.explain)
+app.command()(reclassify.reclassify)
 app.command()(doctor.doctor)
 app.add_typer(journal.app, name="journal")
 app.add_typer(keys.app, name="keys")

@@ -1,0 +1,259 @@
+"""Stored captures read again with the rules of today, and what that changes: a page a transaction.
+
+A capture that can't be read now keeps what was found in it. What was proven when it came stays proven: a token is
+verified as of that day, and one whose key is gone by now was verified then. Authentication is not tried again.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from handlers import pipeline, verp
+from handlers.envelope import Mail
+from handlers.pipeline import Ports, Reading
+from handlers.tokens import Tokens
+from handlers.verp import State, Token, Verified
+from server import suppressing
+from server.parsing import BoundedParser, ParserMissing
+from server.rulebook import classifier
+from server.settings import Settings
+from server.suppressing import Effects, Owner
+from storage import database, revision
+from storage.database import Database
+from storage.keyring import KeyFile
+from storage.ledger import Ledger
+from storage.revision import Key, Revised, Stored
+
+log = logging.getLogger("bouncemx.reclassify")
+
+_ACCEPTED = {str(State.VALID), str(State.LATE)}
+_THREADS = 2  # one mail is parsed while another one is classified
+
+
+class Judged(NamedTuple):
+    """What one recipient came to."""
+
+    reason: str
+    type: str
+    rule: str
+
+
+class Change(NamedTuple):
+    """A verdict and what takes its place; None where there was none, or is none any more."""
+
+    before: Judged | None
+    after: Judged | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was changed, or would be."""
+
+    captures: int = 0  # that were looked at
+    changed: int = 0  # of these
+    unread: int = 0  # that could not be read, and keep what they have
+    no_longer_held: int = 0
+    kinds: int = 0
+    detectability: int = 0
+    suppressions_added: int = 0
+    suppressions_removed: int = 0
+    suppressions_changed: int = 0
+    verdicts: Counter[Change] = field(default_factory=Counter)
+    examples: dict[Change, int] = field(default_factory=dict)  # a capture
+
+    @property
+    def suppressions(self) -> int:
+        return self.suppressions_added + self.suppressions_removed + self.suppressions_changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One capture as it is stored and as it is found now."""
+
+    old: Stored
+    new: Revised
+    follows: Mapping[Key, Owner]
+
+
+class Reclassifier:
+    """Goes through the captures of one database."""
+
+    def __init__(self, db: Database, ports: Ports) -> None:
+        self._db = db
+        self._ports = ports
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def extent(self) -> tuple[int, int | None]:
+        """How many captures there are, and the id of the last."""
+        with self._db.reader() as connection:
+            return revision.extent(connection)
+
+    def run(self, *, dry: bool, told: Callable[[int], object] = lambda captures: None) -> Tally:
+        """Revises those that are there now, the oldest first; `told` hears how many were looked at since.
+
+        What came in before it was interrupted is whole, and a new run goes on: what is done changes no more.
+        Raises DatabaseUnusable, ParserMissing.
+        """
+        tally, effects = Tally(), Effects()
+        _, last = self.extent()
+        after = -1
+        while last is not None and (mails := self._page(after, last)):
+            readings = [reading for reading in self._threads.map(self._read, mails) if reading]
+            tally.captures += len(mails)
+            tally.unread += len(mails) - len(readings)
+            if dry:
+                self._tell(readings, effects, tally)
+            else:
+                self._revise(readings, tally)
+            after = mails[-1].position
+            told(len(mails))
+        if dry:
+            _add_effects(tally, effects)
+        return tally
+
+    def _page(self, after: int, last: int) -> list[Mail]:
+        with self._db.reader() as connection:
+            return revision.page(connection, after, last)
+
+    def _read(self, mail: Mail) -> Reading | None:
+        try:
+            reading = pipeline.read(mail, self._ports)
+        except ParserMissing:
+            raise
+        except Exception:
+            log.exception("capture %d could not be read", mail.position)
+            return None
+        return reading if isinstance(reading, Reading) else None
+
+    def _tell(self, readings: Sequence[Reading], effects: Effects, tally: Tally) -> None:
+        with self._db.reader() as connection:
+            for pair in self._differing(connection, readings):
+                effects.take(connection, pair.old, pair.follows)
+                _add_pair(tally, pair)
+
+    def _revise(self, readings: Sequence[Reading], tally: Tally) -> None:
+        """Those that differ are looked at twice, so that nobody has to wait for those that don't."""
+        with self._db.reader() as connection:
+            differing = {pair.old.id for pair in self._differing(connection, readings)}
+        if not differing:
+            return
+        effects = Effects()
+        with self._db.writer() as connection:
+            again = [reading for reading in readings if reading.mail.position in differing]
+            pairs = list(self._differing(connection, again, lock=True))
+            for pair in pairs:
+                effects.take(connection, pair.old, pair.follows)
+                revision.replace(connection, pair.old, pair.new)
+            effects.write(connection)
+        for pair in pairs:
+            _add_pair(tally, pair)
+        _add_effects(tally, effects)
+
+    def _differing(self, connection: Connection, readings: Sequence[Reading], *, lock: bool = False) -> Iterator[_Pair]:
+        by_id = {reading.mail.position: reading for reading in readings}
+        for old in revision.stored(connection, list(by_id), lock=lock):
+            outcome = pipeline.conclude(by_id[old.id], self._ports_of(old), Ledger(connection))
+            follows = suppressing.owners(old.id, old.capture["received_at"], outcome.suppressions)
+            pair = _Pair(old, revision.revised(outcome), follows)
+            if not revision.is_same(old, pair.new) or suppressing.differ(connection, old, follows):
+                yield pair
+
+    def _ports_of(self, old: Stored) -> Ports:
+        today, given = old.capture["received_at"].date(), self._ports.tokens
+        proven = {link["value"]: link["state"] for link in old.capture["links"] if link["state"] in _ACCEPTED}
+        bounced = {(row["token"], verp.fold(row["address"])) for row in old.bounces}
+        tokens = TokensOfThen(given.domain, given.ring, lambda: today, given.expiry, proven, frozenset(bounced))
+        return replace(self._ports, tokens=tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class TokensOfThen(Tokens):
+    """The tokens as of the day that a capture came, with what was proven then."""
+
+    proven: Mapping[str, str] = field(default_factory=dict)  # text of a token -> its state
+    bounced: frozenset[tuple[str | None, bytes]] = frozenset()  # text of a token, and a folded address that it is for
+
+    def read(self, address: str) -> Verified | None:
+        """As ever; else what was proven, though key, domain or days have changed."""
+        verified = Tokens.read(self, address)
+        if verified and verified.accepted:
+            return verified
+        token = verp.verify(address.rpartition("@")[0], self.domain, self.ring(), self.today()).token
+        state = self.proven.get(token.text) if token else None
+        return Verified(State(state), token) if state else verified
+
+    def is_for(self, token: Token, address: str) -> bool:
+        """As ever; else whether it was so then."""
+        return Tokens.is_for(self, token, address) or (token.text, verp.fold(address)) in self.bounced
+
+
+@contextmanager
+def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassifier]:
+    """With these rule files in front of those of the settings. Raises UserError, DatabaseUnusable, KeyFileBroken."""
+    files = list(dict.fromkeys(path.absolute() for path in (*rules, *settings.rules)))
+    judge = classifier(files, settings.profile)
+    settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    url = database.locate(settings.database_url, settings.data_dir)
+    database.migrate(url)
+    parser = BoundedParser(settings.limits.parse_seconds, settings.limits.parse_octets)
+    ports = Ports(
+        authenticate=lambda mail: {},
+        parser=parser,
+        classifier=judge,
+        tokens=settings.tokens(KeyFile(settings.data_dir).ring),
+        flag_separate=settings.separate_notices == "flag",
+    )
+    with Database(url) as db:
+        reclassifier = Reclassifier(db, ports)
+        try:
+            yield reclassifier
+        finally:
+            reclassifier.close()
+            parser.close()
+
+
+def _add_pair(tally: Tally, pair: _Pair) -> None:
+    was, now = pair.old.capture, pair.new.capture
+    tally.changed += 1
+    tally.no_longer_held += was["held"] is not None and now["held"] is None
+    tally.kinds += was["kind"] != now["kind"]
+    tally.detectability += was["detectability"] != now["detectability"]
+    for change in _changes(was["recipients"], now["recipients"]):
+        tally.verdicts[change] += 1
+        tally.examples.setdefault(change, pair.old.id)
+
+
+def _add_effects(tally: Tally, effects: Effects) -> None:
+    tally.suppressions_added += effects.added
+    tally.suppressions_removed += effects.removed
+    tally.suppressions_changed += effects.changed
+
+
+def _changes(was: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> Iterator[Change]:
+    before, after = _judged(was), _judged(now)
+    for recipient in {**before, **after}:
+        change = Change(before.get(recipient), after.get(recipient))
+        if change.before != change.after:
+            yield change
+
+
+def _judged(recipients: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], Judged]:
+    """By address, and how many of the same stand before it."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for each in recipients:
+        address = each["final_recipient"]
+        if each["rule"] is not None:
+            found[address, seen[address]] = Judged(each["reason"], each["type"], each["rule"])
+        seen[address] += 1
+    return found

@@ -1,0 +1,197 @@
+"""Stored captures, to be read again: the mails page by page, what is stored of each, and what takes its place."""
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, select, update
+
+from handlers.envelope import Envelope, Mail
+from handlers.outcome import Outcome, Suppression
+from handlers.words import BounceType, Category
+from storage import bounces, captures, columns, pages, suppressions
+from storage.columns import CleanText, address_key
+from storage.tables import bounce, capture, suppression
+from storage.upsert import insert_new
+
+Row = dict[str, Any]
+_PAGE = 100
+_PAGE_OCTETS = 32 << 20  # of mail, as received
+_FOUND = [column for column in capture.c if column.name != "raw"]
+
+
+class Key(NamedTuple):
+    """What a suppression is known by."""
+
+    address: str  # lower case
+    account: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of one capture, without its octets."""
+
+    capture: RowMapping
+    bounces: tuple[RowMapping, ...]  # by ordinal
+
+    @property
+    def id(self) -> int:
+        return int(self.capture["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """The same, as it is found now: only what reading it again can change."""
+
+    capture: Row
+    bounces: tuple[Row, ...]
+
+
+def extent(connection: Connection) -> tuple[int, int | None]:
+    """How many captures there are, and the id of the last."""
+    number, last = connection.execute(select(func.count(), func.max(capture.c.id))).one()
+    return number, last
+
+
+def page(connection: Connection, after: int, last: int) -> list[Mail]:
+    """The next mails behind this id, at least one where there is one; together they fit in memory."""
+    sizes = select(capture.c.id, capture.c.size).where(capture.c.id > after, capture.c.id <= last)
+    room = _PAGE_OCTETS
+    ids: list[int] = []
+    for key, size in connection.execute(sizes.order_by(capture.c.id).limit(_PAGE)):
+        room -= size
+        if ids and room < 0:
+            break
+        ids.append(key)
+    rows = connection.execute(select(capture).where(capture.c.id.in_(ids)).order_by(capture.c.id)).mappings()
+    return [_mail(row) for row in rows]
+
+
+def stored(connection: Connection, ids: Sequence[int], *, lock: bool = False) -> list[Stored]:
+    """What is stored of these captures; with `lock` no other transaction revises them before this one ends."""
+    of_these = select(*_FOUND).where(capture.c.id.in_(ids)).order_by(capture.c.id)
+    rows = connection.execute(of_these.with_for_update() if lock else of_these).mappings().all()
+    found: dict[int, list[RowMapping]] = {row["id"]: [] for row in rows}
+    belonging = select(bounce).where(bounce.c.capture_id.in_(ids)).order_by(bounce.c.capture_id, bounce.c.ordinal)
+    for each in connection.execute(belonging).mappings():
+        found[each["capture_id"]].append(each)
+    return [Stored(row, tuple(found[row["id"]])) for row in rows]
+
+
+def revised(outcome: Outcome) -> Revised:
+    """What would be stored of a capture that is read now, as the database would give it back."""
+    position = outcome.mail.position
+    rows = [bounces.row(position, number, each, datetime.now(UTC)) for number, each in enumerate(outcome.bounces)]
+    return Revised(_as_stored(capture, captures.findings(outcome)), tuple(_as_stored(bounce, each) for each in rows))
+
+
+def is_same(old: Stored, new: Revised) -> bool:
+    """Whether there is nothing to replace."""
+    pairs = zip(old.bounces, new.bounces, strict=False)
+    return (
+        len(old.bounces) == len(new.bounces)
+        and all(not _difference(was, now) for was, now in pairs)
+        and not _difference(old.capture, new.capture)
+    )
+
+
+def replace(connection: Connection, old: Stored, new: Revised) -> None:
+    """Store `new`. A bounce of the same address keeps its id and its time; another one gets its own."""
+    changed = _difference(old.capture, new.capture)
+    if changed:
+        connection.execute(update(capture).where(capture.c.id == old.id), changed)
+    missing = {each["ordinal"]: each for each in new.bounces}
+    for was in old.bounces:
+        now = missing.get(was["ordinal"])
+        if now is None or (now["address_key"], now["account_id"]) != (was["address_key"], was["account_id"]):
+            connection.execute(delete(bounce).where(bounce.c.id == was["id"]))
+            continue
+        del missing[was["ordinal"]]
+        if changed := _difference(was, now):
+            connection.execute(update(bounce).where(bounce.c.id == was["id"]), changed)
+    if missing:
+        connection.execute(insert_new(connection, bounce), list(missing.values()))
+
+
+def suppressing(connection: Connection, keys: Sequence[Key]) -> dict[Key, RowMapping]:
+    """The suppressions of these addresses, as rows."""
+    addresses = sorted({key.address for key in keys})
+    rows = connection.execute(select(suppression).where(suppression.c.address.in_(addresses))).mappings()
+    found = {Key(row["address"], row["account_id"]): row for row in rows}
+    return {key: found[key] for key in keys if key in found}
+
+
+def dead(connection: Connection, key: Key) -> Iterator[int]:
+    """The captures with a bounce that says the address is dead, as they are stored; the first one first."""
+    found = select(bounce.c.id, bounce.c.capture_id).where(
+        bounce.c.address_key == key.address,
+        bounce.c.account_id == key.account,
+        bounce.c.type == BounceType.HARD,
+        bounce.c.category == Category.UNKNOWN_USER,
+    )
+    for row in pages.rows(connection, found, bounce.c.id, page=20):
+        yield row["capture_id"]
+
+
+def suppress(connection: Connection, key: Key, new: Suppression, since: datetime, because: int) -> None:
+    """Suppress the address because of this capture, in place of another one; what a person said stays."""
+    row = suppressions.row(new, since, because)
+    if connection.execute(update(suppression).where(*_derived(key)), row).rowcount == 0:
+        connection.execute(insert_new(connection, suppression), row)
+
+
+def release(connection: Connection, key: Key) -> None:
+    """Take the suppression back; what a person said stays."""
+    connection.execute(delete(suppression).where(*_derived(key)))
+
+
+def _derived(key: Key) -> tuple[ColumnElement[bool], ...]:
+    """The suppression of this address that followed from a capture."""
+    return (
+        suppression.c.address == key.address,
+        suppression.c.account_id == key.account,
+        suppression.c.capture_id.is_not(None),
+    )
+
+
+def key_of(found: Suppression) -> Key:
+    """What it is known by when it is stored."""
+    return Key(address_key(found.address), found.account.id if found.account else None)
+
+
+def _mail(row: RowMapping) -> Mail:
+    envelope = Envelope(
+        reverse_path=row["reverse_path"],
+        forward_paths=tuple(row["forward_paths"]),
+        helo=row["helo"],
+        client=row["client"],
+        received_at=row["received_at"],
+        protocol=row["protocol"],
+        tls=row["tls"],
+    )
+    return Mail(row["id"], envelope, zlib.decompress(row["raw"]))
+
+
+_OWN = ("created_at",)  # of the row, not of what was found
+
+
+def _difference(was: RowMapping, now: Row) -> Row:
+    """The columns that are to be changed."""
+    return {name: value for name, value in now.items() if name not in _OWN and was[name] != value}
+
+
+def _as_stored(table: Table, row: Row) -> Row:
+    """The row as a SELECT would give it."""
+    return {name: _value(table, name, value) for name, value in row.items()}
+
+
+def _value(table: Table, name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | datetime):
+        return value
+    kind = table.c[name].type
+    if isinstance(kind, CleanText):
+        return columns.clean(str(value))[: kind.limit]
+    return json.loads(columns.dump(value))

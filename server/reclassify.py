@@ -20,6 +20,7 @@ from handlers.envelope import Mail
 from handlers.pipeline import Ports, Reading
 from handlers.tokens import Tokens
 from handlers.verp import State, Token, Verified
+from handlers.words import LinkMethod
 from server import suppressing
 from server.parsing import BoundedParser, ParserMissing
 from server.rulebook import classifier
@@ -33,6 +34,7 @@ from storage.revision import Key, Revised, Stored
 
 log = logging.getLogger("bouncemx.reclassify")
 
+_TOKENS = {str(LinkMethod.TOKEN), str(LinkMethod.BODY_TOKEN)}
 _ACCEPTED = {str(State.VALID), str(State.LATE)}
 _THREADS = 2  # one mail is parsed while another one is classified
 
@@ -101,7 +103,7 @@ class Reclassifier:
     def run(self, *, dry: bool, told: Callable[[int], object] = lambda captures: None) -> Tally:
         """Revises those that are there now, the oldest first; `told` hears how many were looked at since.
 
-        What came in before it was interrupted is whole, and a new run goes on: what is done changes no more.
+        What was done before it was interrupted is whole, and a new run goes on: what is done changes no more.
         Raises DatabaseUnusable, ParserMissing.
         """
         tally, effects = Tally(), Effects()
@@ -170,7 +172,11 @@ class Reclassifier:
 
     def _ports_of(self, old: Stored) -> Ports:
         today, given = old.capture["received_at"].date(), self._ports.tokens
-        proven = {link["value"]: link["state"] for link in old.capture["links"] if link["state"] in _ACCEPTED}
+        proven = {
+            link["value"]: link["state"]
+            for link in old.capture["links"]
+            if link["method"] in _TOKENS and link["state"] in _ACCEPTED
+        }
         bounced = {(row["token"], verp.fold(row["address"])) for row in old.bounces}
         tokens = TokensOfThen(given.domain, given.ring, lambda: today, given.expiry, proven, frozenset(bounced))
         return replace(self._ports, tokens=tokens)

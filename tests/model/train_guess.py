@@ -34,8 +34,8 @@ def of_rules(ruleset: Ruleset) -> Texts:
     shuffle = random.Random(7)  # the same model every time
     texts: Texts = []
     for rule in ruleset.rules:
-        if rule.table.removesuffix(".toml") in FALLBACKS or rule.reason is Reason.UNKNOWN or rule.phases:
-            continue  # where the step decides, the words do not
+        if rule.table.removesuffix(".toml") in FALLBACKS or rule.reason is Reason.UNKNOWN or rule.phases or rule.status:
+            continue  # where the step or the status decides, the words do not
         texts.append((fold(rule.example.text), rule.reason))
         for pattern in rule.patterns:
             forms = {one_form(pattern.source, shuffle) for _ in range(FORMS)}

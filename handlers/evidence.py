@@ -36,12 +36,13 @@ _PHASE_MARKS = (
     "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]", "failed on", "i sent",
     "address error", "system problem", "(state 1",
 )  # fmt: skip
-# An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim).
+# An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim, qmail, Gmail).
 _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
     r"|Remote server returned .{0,80}?->"
     r"|permanent failure for one or more recipients \([^():\s]{1,320}:(?=\d{3})"
-    r"|refused to talk to me:"
+    r"|refused to talk to me:|Remote host said:"
+    r"|(?:response from the remote server|the other server returned) was:"
     r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
     r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
     re.IGNORECASE,
@@ -49,7 +50,7 @@ _WRAPPERS = re.compile(
 
 
 _IRONPORT = re.compile("Unknown address error|Other mail system problem")  # its words for every refusal at a step
-_MARKS = ("-'", "->", "recipients (", " said:", "to me:", "server after")  # one stands in every wrapper
+_MARKS = ("-'", "->", "recipients (", " said:", " was:", "to me:", "server after")  # one stands in every wrapper
 
 
 def unwrapped(reply: str) -> list[str]:

@@ -95,6 +95,11 @@ class TestInnerReplies:
             ),
             ("host mx.rcpt.example[192.0.2.25] said: 554 virus found in message", Reason.VIRUS_FOUND),
             (
+                "rejected by the recipient domain. The error that the other server returned was: 552 message too large",
+                Reason.MESSAGE_TOO_LARGE,
+            ),
+            ("Connected to 192.0.2.25 but sender was rejected. Remote host said: 552 overquota", Reason.MAILBOX_FULL),
+            (
                 "host spam.rcpt.example[192.0.2.25] refused to talk to me: 554 IP blocked using bl.example",
                 Reason.IP_BLOCKED,
             ),

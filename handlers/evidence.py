@@ -36,7 +36,7 @@ _PHASE_MARKS = (
     "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]", "failed on", "i sent",
     "address error", "system problem", "(state 1",
 )  # fmt: skip
-# An outer server's own words around the reply that it got (Cisco ESA, Exchange, Barracuda, Postfix, Exim, qmail, Gmail).
+# An outer server's own words around the reply that it got (Cisco, Exchange, Barracuda, Postfix, Exim, qmail, Gmail).
 _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
     r"|Remote server returned .{0,80}?->"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handlers.folding import MAX_TEXT, fold, words_of
 from handlers.report import RecipientStatus, Report
@@ -92,6 +92,7 @@ class Notice:
         str, str
     ]  # final_recipient -> from each place that names it to the next name; {} where nobody is named
     phase: str | None  # where the text tells one
+    _read: dict[str, Text] = field(default_factory=dict)
 
     @classmethod
     def of(cls, report: Report) -> "Notice":
@@ -113,6 +114,12 @@ class Notice:
     def about(self, address: str) -> str:
         """One recipient's share; everything where nobody is named, nothing where only others are."""
         return self.shares.get(address, "") if self.shares else self.text
+
+    def read(self, share: str) -> Text:
+        """What about() gave, folded: once, as thousands of recipients may have the same."""
+        if share not in self._read:
+            self._read[share] = Text.of(_IRONPORT.sub(" ", share), reply=False)
+        return self._read[share]
 
 
 @dataclass(slots=True)
@@ -147,7 +154,7 @@ class Evidence:
         # a Status field that names the case is better than a notice's own words, which may be anything
         notice = "" if self._has_clear_field() else self.notice.about(self.recipient.final_recipient)
         if notice:
-            yield Text.of(_IRONPORT.sub(" ", notice), reply=False)
+            yield self.notice.read(notice)
 
     def _has_clear_field(self) -> bool:
         return self.recipient.status_field is not None and self.status[2:] in CLEAR

@@ -38,6 +38,7 @@ class Effects:
         self.added = self.removed = self.changed = 0
         self._owners: dict[Key, Owner | None] = {}  # None: to be taken back
         self._said: dict[Key, dict[int, Owner | None]] = {}  # by capture, where it differs from what is stored
+        self._passed: dict[Key, int] = {}  # the last bounce whose capture was no heir; it becomes none any more
 
     def take(self, connection: Connection, old: Stored, now: Mapping[Key, Owner]) -> None:
         """What follows from one capture is now this."""
@@ -82,12 +83,12 @@ class Effects:
     def _heir(self, connection: Connection, key: Key, without: int) -> Owner | None:
         """Another capture that says that the address is dead."""
         said = self._said.get(key, {})
-        for capture in revision.dead(connection, key):
-            if capture == without or capture in said:
-                continue
-            for stored in revision.stored(connection, [capture]):
-                if key in (found := follows(stored)):
-                    return found[key]
+        for number, capture in revision.dead(connection, key, self._passed.get(key, 0)):
+            if capture != without and capture not in said:
+                for stored in revision.stored(connection, [capture]):
+                    if key in (found := follows(stored)):
+                        return found[key]
+            self._passed[key] = number
         return next((said[capture] for capture in sorted(said) if said[capture] and capture != without), None)
 
 

@@ -124,16 +124,17 @@ def suppressing(connection: Connection, keys: Sequence[Key]) -> dict[Key, RowMap
     return {key: found[key] for key in keys if key in found}
 
 
-def dead(connection: Connection, key: Key) -> Iterator[int]:
-    """The captures with a bounce that says the address is dead, as they are stored; the first one first."""
+def dead(connection: Connection, key: Key, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Bounces behind this id that say the address is dead, as they are stored: id and capture."""
     found = select(bounce.c.id, bounce.c.capture_id).where(
         bounce.c.address_key == key.address,
         bounce.c.account_id == key.account,
         bounce.c.type == BounceType.HARD,
         bounce.c.category == Category.UNKNOWN_USER,
+        bounce.c.id > after,
     )
     for row in pages.rows(connection, found, bounce.c.id, page=20):
-        yield row["capture_id"]
+        yield row["id"], row["capture_id"]
 
 
 def suppress(connection: Connection, key: Key, new: Suppression, since: datetime, because: int) -> None:

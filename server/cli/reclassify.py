@@ -95,7 +95,9 @@ def _print(tally: "Tally", dry_run: bool) -> None:
     print(f"{verb} {tally.verdicts.total()} verdicts, {tally.suppressions} suppressions".capitalize(), end=" ")
     print(f"({tally.suppressions_added} new, {tally.suppressions_removed} gone) in {tally.captures} captures.")
     others = {"kinds": tally.kinds, "detectability": tally.detectability, "no longer held": tally.no_longer_held}
-    print(*(f"{name}: {number}." for name, number in others.items() if number))
+    for name, number in others.items():
+        if number:
+            print(f"{name}: {number}")
     if tally.unread:
         print(f"{tally.unread} could not be read and stay as they are.")
     if tally.verdicts:

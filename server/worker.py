@@ -7,6 +7,7 @@ whole, and shown. A database that is away stops the worker, and nothing else.
 import logging
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +40,7 @@ _BATCH = 100
 _THREADS = 8  # that wait for DNS and the parser
 _IDLE_SECONDS = 0.02  # between two looks at the journal
 _LONGEST_PAUSE = 5.0
+_LOOK_SECONDS = 1.0  # between two looks for segments that can go
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,42 +63,66 @@ class Worker:
         self._reader = journal.Reader(settings.journal, position)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
         self._ahead: deque[_Batch] = deque()
+        self._keep_seconds = settings.journal_keep_seconds
+        self._stored = position
+        self._looked = 0.0
+        self._database_was_away = False
 
     def step(self) -> int:
         """Stores the next batch; how many mails that were.
 
         Raises DatabaseUnusable or ParserMissing, and then nothing is stored: the mails wait in the journal.
         """
+        if self._database_was_away:
+            self._go_back()
         while len(self._ahead) < 2 and (following := self._next()):
             self._ahead.append(following)
         if not self._ahead:
+            self._remove_consumed()
             return 0
         batch = self._ahead[0]
         try:
             readings = [reading.result() for reading in batch.readings]
         except ParserMissing:
-            self._read_again()
+            self._read_again(batch.start)
             raise
-        self._store(readings, batch.end)
+        try:
+            self._store(readings, batch.end)
+        except DatabaseUnusable:
+            self._database_was_away = True
+            raise
         self._ahead.popleft()
-        self._remove_consumed(batch.end)
+        self._stored = batch.end
+        self._remove_consumed()
         return len(readings)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
         self._reader.close()
 
-    def _read_again(self) -> None:
+    def _go_back(self) -> None:
+        """A database that comes back may have lost its last commits: what it knows is what counts."""
+        with self._db.reader() as connection:
+            position = positions.get(connection, CONSUMER) or 0
+        self._read_again(position)
+        self._database_was_away = False
+
+    def _read_again(self, position: int) -> None:
         """Forgets what was read ahead."""
         for batch in self._ahead:
             for reading in batch.readings:
                 reading.cancel()
-        self._reader.position = self._ahead[0].start
+        self._reader.position = position
         self._ahead.clear()
 
-    def _remove_consumed(self, end: int) -> None:
+    def _remove_consumed(self) -> None:
+        """Now and then: it looks at every segment."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
         try:
-            self._reader.remove_consumed(end)
+            self._reader.remove_consumed(self._stored, self._keep_seconds)
         except OSError as error:
             log.warning("what is stored can't be removed from the journal: %s", error)
 

@@ -27,8 +27,8 @@ from storage import frame
 from storage.frame import Frame
 
 SEGMENT_OCTETS = 64 << 20
-SEGMENT_SECONDS = 0.25
-_KEEPING_UP = 8  # segments on the disk
+SEGMENT_SECONDS = 2.0
+_KEEPING_UP = 64  # segments on the disk
 # A start of the writer moves the position to (seconds since 2026) x 16 MiB. An intake that writes less than that
 # a second on average can't be behind its own positions, and they stay below 2**53, exact in JSON, until 2043.
 _EPOCH = 1_767_225_600
@@ -49,6 +49,7 @@ class Segment:
     path: Path
     start: int
     octets: int
+    written: float  # when it was last written to, seconds since 1970
 
     @property
     def end(self) -> int:
@@ -64,7 +65,7 @@ def segments(folder: Path) -> list[Segment]:
             with contextlib.suppress(FileNotFoundError):  # the worker removes consumed segments meanwhile
                 state = path.stat()
                 if stat.S_ISREG(state.st_mode):
-                    found.append(Segment(path, int(match[1]), state.st_size))
+                    found.append(Segment(path, int(match[1]), state.st_size, state.st_mtime))
     return sorted(found, key=lambda segment: segment.start)
 
 
@@ -197,12 +198,17 @@ class Reader:
                 self.skipped_octets += max(0, end - self.position)
                 self.position = min(segment.start for segment in present if segment.start > start)
 
-    def remove_consumed(self, position: int) -> int:
-        """Removes the segments that end at or before this position, but never the newest. How many went."""
+    def remove_consumed(self, position: int, keep_seconds: float = 0.0) -> int:
+        """Removes the segments that end at or before this position, but never the newest. How many went.
+
+        `keep_seconds`: those that were written to in that time stay.
+        """
+        now = time.time()
         present = segments(self._folder)
         gone = 0
         for segment, following in itertools.pairwise(present):
-            if segment.end > position and following.start > position:
+            consumed = segment.end <= position or following.start <= position
+            if not consumed or now - segment.written < keep_seconds:
                 break
             segment.path.unlink(missing_ok=True)
             gone += 1

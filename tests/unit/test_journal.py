@@ -334,19 +334,29 @@ def test_what_was_consumed_goes_but_never_the_newest_segment(tmp_path: Path) -> 
         assert write(writer, b"four")[0] > third
 
 
+def test_what_was_written_just_now_can_stay(tmp_path: Path) -> None:
+    with Writer(tmp_path, segment_octets=1) as writer:
+        for raw in (b"one", b"two", b"three"):
+            write(writer, raw)
+    old = journal.segments(tmp_path)[0].path
+    os.utime(old, (0, 0))
+    assert Reader(tmp_path).remove_consumed(2**53, keep_seconds=60) == 1
+    assert raws(tmp_path) == [b"two", b"three"]
+
+
 def test_a_segment_is_begun_now_and_then_while_the_worker_keeps_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "SEGMENT_SECONDS", -1)
     with Writer(tmp_path) as writer:
-        for number in range(12):
+        for number in range(80):
             write(writer, b"%d" % number)
         behind = len(journal.segments(tmp_path))
         assert behind == journal._KEEPING_UP + 1  # the worker is behind: what there is grows
         Reader(tmp_path).remove_consumed(writer.position)
-        write(writer, b"12")
+        write(writer, b"last")
         assert len(journal.segments(tmp_path)) == 2
-    assert raws(tmp_path)[-1] == b"12"
+    assert raws(tmp_path)[-1] == b"last"
 
 
 def test_one_process_writes(tmp_path: Path) -> None:

@@ -1,175 +1,34 @@
-"""Captures judged again: what changes, what stays, and that it can be interrupted and repeated."""
+"""Captures judged again: what changes and what stays."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, select
 
-import server.cli
-from handlers import pipeline, verp
-from handlers.classify import Classifier
-from handlers.envelope import Envelope, Mail
+from handlers import verp
 from handlers.keys import account_key
 from handlers.outcome import Suppression
-from handlers.parse import parse
-from handlers.pipeline import Ports
 from handlers.ports import ParserDied
 from handlers.report import Report
-from handlers.words import BounceType, Category, Profile, Reason
+from handlers.words import BounceType, Category, Reason
 from server import minting
 from server.parsing import ParserMissing
-from server.reclassify import Change, Judged, Reclassifier, Tally
-from server.rulebook import classifier
-from server.settings import Settings
-from storage import accounts, revision, suppressions, tables
-from storage.database import Database
+from server.reclassify import Change, Judged
+from storage import accounts, revision, suppressions
 from storage.keyring import KeyFile
-from storage.ledger import Ledger
-from storage.store import store
-
-Bouncemx = Callable[..., tuple[object, str, str]]
-GOLDEN = sorted((Path(__file__).parents[1] / "corpus").glob("*/*.eml"))
-NOW = datetime.now(UTC).replace(microsecond=0)
-UNKNOWN, GONE, FULL = "550 5.1.1 User unknown", "550 5.1.1 No such user here", "552 5.2.2 Mailbox is full"
-POLICY = """
-[[rule]]
-id = "own.policy"
-reason = "policy_rejected"
-match = "user unknown"
-example = "550 5.1.1 user unknown"
-"""
-DEAD = """
-[[rule]]
-id = "own.dead"
-reason = "user_unknown"
-match = "mailbox is full"
-permanence = "permanent"
-example = "552 mailbox is full"
-"""
-SPAM = """
-[[rule]]
-id = "own.spam"
-reason = "spam_content"
-match = "no such user"
-example = "550 5.1.1 no such user here"
-"""
-OWN = POLICY + DEAD
-
-
-class RealParser:
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        return parse(raw, reverse_path)
-
-
-@cache
-def rules(*texts: str) -> Classifier:
-    """Ours, behind a file with each of these."""
-    with TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{number}.toml" for number, _ in enumerate(texts)]
-        for file, text in zip(files, texts, strict=True):
-            file.write_text(text)
-        return classifier(files, Profile.HUBSPOT)
-
-
-class Shop:
-    """A data folder whose captures were judged by our rules."""
-
-    def __init__(self, folder: Path, url: URL, database: Database) -> None:
-        self.database = database
-        written = url.render_as_string(hide_password=False)
-        folder.mkdir()
-        (folder / "bouncemx.toml").write_text(
-            f'return_path_domain = "rp.example"\nauthenticate = false\ndatabase_url = {json.dumps(written)}\n'
-        )
-        self.settings = Settings(data_dir=folder)
-        self.ports = Ports(
-            authenticate=lambda mail: {"spf": "pass"},
-            parser=RealParser(),
-            classifier=rules(),
-            tokens=self.settings.tokens(KeyFile(folder).ring),
-        )
-        self.position = 0
-
-    def mint(self, recipient: str) -> str:
-        return str(minting.mint(self.settings, minting.Request((recipient,)))[0]["return_path"])
-
-    def take(self, to: str, raw: bytes, *, held: str | None = None, at: datetime = NOW) -> int:
-        """What the worker does with one mail."""
-        self.position += len(raw) + 1
-        mail = Mail(self.position, Envelope("", (to,), "mx.example", "192.0.2.7", at), raw)
-        with self.database.writer() as connection:
-            ledger = Ledger(connection)
-            outcome = pipeline.held(mail, held) if held else pipeline.handle(mail, self.ports, ledger)
-            store(connection, [outcome], "worker", self.position)
-        return self.position
-
-    def bounce(self, recipient: str, reply: str, **how: Any) -> int:
-        return self.take(self.mint(recipient), notice(recipient, reply), **how)
-
-    def reclassify(self, *own: str, dry: bool = False, told: Callable[[int], object] = id, **ports: Any) -> Tally:
-        reclassifier = Reclassifier(self.database, replace(self.ports, classifier=rules(*own), **ports))
-        try:
-            return reclassifier.run(dry=dry, told=told)
-        finally:
-            reclassifier.close()
-
-    def rows(self) -> dict[str, list[Any]]:
-        """Everything, of every table."""
-        found = (tables.account, tables.message, tables.delivery, tables.capture, tables.bounce, tables.suppression)
-        with self.database.reader() as connection:
-            return {
-                table.name: [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
-                for table in found
-            }
-
-    def suppressed(self) -> dict[str, tuple[str, int | None]]:
-        with self.database.reader() as connection:
-            return {each["address"]: (each["reason"], each["capture"]) for each in suppressions.listing(connection)}
-
-    def bounced(self) -> list[tuple[str, str, str, str]]:
-        with self.database.reader() as connection:
-            found = connection.execute(select(tables.bounce).order_by(tables.bounce.c.id)).mappings()
-            return [(each["address"], each["type"], each["reason"], each["rule"]) for each in found]
-
-    def captured(self, *names: str) -> list[tuple[Any, ...]]:
-        with self.database.reader() as connection:
-            columns = [tables.capture.c[name] for name in names]
-            return [tuple(row) for row in connection.execute(select(*columns).order_by(tables.capture.c.id))]
-
-
-@pytest.fixture
-def shop(tmp_path: Path, url: URL, database: Database) -> Shop:
-    return Shop(tmp_path / "data", url, database)
-
-
-def notice(recipient: str, reply: str) -> bytes:
-    status = reply.split()[1]
-    lines = f"""From: mailer-daemon@mx.example
-Subject: Undelivered
-Content-Type: multipart/report; report-type=delivery-status; boundary=b
-
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mx.example
-
-Final-Recipient: rfc822; {recipient}
-Action: failed
-Status: {status}
-Diagnostic-Code: smtp; {reply}
-
---b--
-"""
-    return lines.replace("\n", "\r\n").encode()
+from tests.integration.reclassify_fixture import (
+    FULL,
+    GOLDEN,
+    GONE,
+    NOW,
+    OWN,
+    POLICY,
+    SPAM,
+    UNKNOWN,
+    RealParser,
+    Shop,
+    notice,
+)
 
 
 def test_unchanged_rules_change_nothing(shop: Shop) -> None:
@@ -381,118 +240,3 @@ class TestWhatIsReadAgain:
         )
         assert shop.captured("detectability") == [("unmatched",)]
         assert shop.reclassify().changed == 0
-
-
-class TestBesideTheServer:
-    def test_what_comes_in_meanwhile_is_left_alone(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(revision, "_PAGE", 1)
-        for name in ("ann", "bob"):
-            shop.bounce(f"{name}@x.example", UNKNOWN)
-        tally = shop.reclassify(OWN, told=lambda captures: shop.bounce("new@x.example", UNKNOWN))
-        assert tally.captures == 2
-        assert set(shop.suppressed()) == {"new@x.example"}
-        assert len(shop.bounced()) == 4
-
-    def test_pages_are_bounded_by_their_octets(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(revision, "_PAGE_OCTETS", 1000)
-        for _ in range(4):
-            shop.bounce("ann@x.example", UNKNOWN)  # about 350 octets each
-        shop.take("bounces@rp.example", b"Subject: long\r\n\r\n" + b"x" * 5000)
-        pages: list[int] = []
-        shop.reclassify(told=pages.append)
-        assert pages == [2, 2, 1]
-
-
-RUN = """
-import sys
-from pathlib import Path
-from server import settings
-from server.reclassify import compose
-from storage import revision
-revision._PAGE = 1
-with compose(settings.load(Path(sys.argv[1])), [Path(sys.argv[2])]) as reclassifier:
-    reclassifier.run(dry=False, told=lambda captures: (print("page", flush=True), sys.stdin.readline()))
-"""
-
-
-def test_kill_9_midway_leaves_it_whole_and_a_new_run_finishes(shop: Shop, tmp_path: Path) -> None:
-    captures = [shop.bounce(f"{number}@x.example", UNKNOWN) for number in range(4)]
-    (tmp_path / "own.toml").write_text(OWN)
-    command = [sys.executable, "-c", RUN, str(shop.settings.data_dir), str(tmp_path / "own.toml")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == b"page\n"
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == b"page\n"
-        process.kill()
-    assert [each[2] for each in shop.bounced()] == ["policy_rejected"] * 2 + ["user_unknown"] * 2
-    assert [capture for _, capture in shop.suppressed().values()] == captures[2:]
-    tally = shop.reclassify(OWN)
-    assert (tally.captures, tally.changed, tally.suppressions_removed) == (4, 2, 2)
-    assert shop.suppressed() == {}
-
-
-class TestCommand:
-    @pytest.fixture
-    def bouncemx(self, shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bouncemx:
-        def run(*words: object) -> tuple[object, str, str]:
-            folder = ["--data-dir", str(shop.settings.data_dir)]
-            monkeypatch.setattr(sys, "argv", ["bouncemx", "reclassify", *map(str, words), *folder])
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                server.cli.main()
-            return ended.value.code, *capsys.readouterr()
-
-        monkeypatch.setenv("COLUMNS", "100")
-        return run
-
-    def test_tells_what_changes(self, shop: Shop, tmp_path: Path, bouncemx: Bouncemx) -> None:
-        (tmp_path / "own.toml").write_text(OWN)
-        captures = [shop.bounce(f"{number}@x.example", UNKNOWN) for number in range(2)]
-        before = shop.rows()
-        code, out, err = bouncemx("--dry-run", "--rules", tmp_path / "own.toml")
-        assert (code, err) == (0, "")
-        assert out.startswith("Would change 2 verdicts, 2 suppressions (0 new, 2 gone) in 2 captures.\n")
-        assert "policy_rejected, hard" in out
-        assert shop.rows() == before
-        code, out, err = bouncemx("--json", "--rules", tmp_path / "own.toml")
-        (told,) = [json.loads(line) for line in out.splitlines()]
-        assert (told["dry_run"], told["verdicts"], told["suppressions_removed"]) == (False, 2, 2)
-        (change,) = told["changes"]
-        assert change["after"] == {"reason": "policy_rejected", "type": "hard", "rule": "own.policy"}
-        assert (change["verdicts"], change["capture"]) == (2, captures[0])
-        assert shop.suppressed() == {}
-        # the settings do not name the file: ours are put back
-        assert bouncemx()[1].startswith("Changes 2 verdicts, 2 suppressions (2 new, 0 gone) in 2 captures.\n")
-        assert bouncemx()[1].startswith("Changes 0 verdicts, 0 suppressions (0 new, 0 gone) in 2 captures.\n")
-
-    @pytest.mark.parametrize(
-        ("text", "told"),
-        [
-            ("[[rule]]\nid = 7\n", "own.toml: rule '7', id = "),
-            ("[[rule", "own.toml: rule '', file = "),
-            (None, "own.toml' does not exist"),
-        ],
-    )
-    def test_a_rule_file_that_is_wrong(
-        self, shop: Shop, tmp_path: Path, bouncemx: Bouncemx, text: str | None, told: str
-    ) -> None:
-        if text:
-            (tmp_path / "own.toml").write_text(text)
-        shop.bounce("ann@x.example", UNKNOWN)
-        before = shop.rows()
-        code, out, err = bouncemx("--rules", tmp_path / "own.toml")
-        assert (code, out) == (2, "")
-        assert told in " ".join(err.split())
-        assert shop.rows() == before
-
-    def test_a_file_that_the_settings_name_too_counts_once(
-        self, shop: Shop, tmp_path: Path, bouncemx: Bouncemx
-    ) -> None:
-        (tmp_path / "own.toml").write_text(OWN)
-        with (shop.settings.data_dir / "bouncemx.toml").open("a") as file:
-            file.write(f"rules = [{json.dumps(str(tmp_path / 'own.toml'))}]\n")
-        code, out, _ = bouncemx("--rules", tmp_path / "own.toml")
-        assert (code, out.splitlines()[0].startswith("Changes 0 verdicts")) == (0, True)

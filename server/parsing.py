@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any, Literal
 
 from handlers.parse import parse as parse_mail
 from handlers.ports import ParserDied
@@ -56,7 +57,6 @@ class BoundedParser:
     def __init__(self, seconds: float, octets: int, parse: Parse = parse_mail) -> None:
         """`seconds` and `octets` of memory are what one mail may take; `parse` is what the process calls."""
         self._bounds = (seconds, octets, parse)
-        self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._ready = False
@@ -77,10 +77,13 @@ class BoundedParser:
         raise ParserDied(answer.told if answer else "reading it brought the parser down")
 
     def warm(self) -> None:
-        """Starts the process, so that the first mail needs not wait for it. Raises ParserMissing."""
+        """Starts the process, so that the first mail needs not wait for it. Raises ParserMissing.
+
+        Before there are threads it is forked, which takes no time; a fork beside threads may inherit a held lock.
+        """
         with self._turn:
             if self._pipe is None:
-                self._start()
+                self._start("fork" if threading.active_count() == 1 else "spawn")
 
     def close(self) -> None:
         if self._process is not None:
@@ -100,9 +103,13 @@ class BoundedParser:
             return None
         return answer
 
-    def _start(self) -> Connection:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, *self._bounds), name="parser", daemon=True)
+    def _start(self, method: Literal["fork", "spawn"] = "spawn") -> Connection:
+        context: Any = multiprocessing.get_context(method)
+        ours: Connection
+        ours, theirs = context.Pipe()
+        inherited = ours if method == "fork" else None
+        arguments = (inherited, theirs, *self._bounds)
+        process = context.Process(target=_serve, args=arguments, name="parser", daemon=True)
         try:
             process.start()
         except OSError as error:
@@ -135,8 +142,10 @@ class BoundedParser:
         return code
 
 
-def _serve(pipe: Connection, seconds: float, octets: int, parse: Parse) -> None:
-    """The process: mails in, reports out, until the pipe closes."""
+def _serve(inherited: Connection | None, pipe: Connection, seconds: float, octets: int, parse: Parse) -> None:
+    """The process: mails in, reports out, until the pipe closes. `inherited` is the other end, where it was forked."""
+    if inherited is not None:
+        inherited.close()  # or the pipe would never close
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides when we end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process wherever it is, deep in a library too

@@ -1,5 +1,6 @@
 """The parser's process: its bounds hold, and what one mail does to it is no other mail's harm."""
 
+import multiprocessing
 import os
 import resource
 import signal
@@ -113,13 +114,23 @@ def test_a_parser_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     parser.close()
 
 
+def test_forked_or_spawned_it_reads_the_same() -> None:
+    """warm() forks while there are no threads; whatever comes later is spawned."""
+    for begin in (BoundedParser.warm, lambda parser: None):
+        parser = BoundedParser(10, GIGABYTE)
+        begin(parser)
+        assert parser.parse(b"Subject: later\r\n\r\n", "").subject == "later"
+        parser.close()
+
+
 def test_a_machine_that_has_no_process_left(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = BoundedParser(10, GIGABYTE)
 
     def start(self: object) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
 
-    monkeypatch.setattr(parser._context.Process, "start", start)
+    for method in ("fork", "spawn"):
+        monkeypatch.setattr(multiprocessing.get_context(method).Process, "start", start)
     for attempt in (parser.warm, lambda: parser.parse(MAIL, "")):
         with pytest.raises(ParserMissing, match="Resource temporarily unavailable"):
             attempt()

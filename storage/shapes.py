@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 def account(row: RowMapping) -> dict[str, Any]:
     """A line of `accounts --json`."""
-    return {"id": row["id"], "name": row["name"], "created_at": _moment(row["created_at"])}
+    return {"id": row["id"], "name": row["name"], "created_at": moment(row["created_at"])}
 
 
 def message(row: RowMapping) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def message(row: RowMapping) -> dict[str, Any]:
         "subject": row["subject"],
         "campaign": row["campaign"],
         "kind": row["kind"],
-        "sent_at": _moment(row["sent_at"]),
-        "created_at": _moment(row["created_at"]),
+        "sent_at": moment(row["sent_at"]),
+        "created_at": moment(row["created_at"]),
         "deliveries": row["deliveries"],
     }
 
@@ -34,7 +34,7 @@ def capture(row: RowMapping) -> dict[str, Any]:
     """A line of `captures --json`; what was sent stands in the columns that begin with original_."""
     return {
         "id": row["id"],
-        "received_at": _moment(row["received_at"]),
+        "received_at": moment(row["received_at"]),
         "envelope": {
             "reverse_path": row["reverse_path"],
             "forward_paths": row["forward_paths"],
@@ -88,7 +88,7 @@ def bounce(row: RowMapping) -> dict[str, Any]:
         "span": row["span"],
         "guess": row["guess"],
         "confidence": row["confidence"],
-        "created_at": _moment(row["created_at"]),
+        "created_at": moment(row["created_at"]),
     }
 
 
@@ -100,7 +100,7 @@ def suppression(row: RowMapping) -> dict[str, Any]:
         "type": row["type"],
         "category": row["category"],
         "reason": row["reason"],
-        "since": _moment(row["since"]),
+        "since": moment(row["since"]),
         "capture": row["capture_id"],
     }
 
@@ -121,5 +121,6 @@ def _original(row: RowMapping) -> dict[str, Any] | None:
     }
 
 
-def _moment(value: datetime | None) -> str | None:
+def moment(value: datetime | None) -> str | None:
+    """A time as JSON has it."""
     return value.isoformat() if value else None

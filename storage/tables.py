@@ -147,6 +147,24 @@ class Suppression(SQLModel, table=True):
     capture_id: int | None = Field(sa_type=Key)  # outlives the capture, so it refers to nothing
 
 
+class Event(SQLModel, table=True):
+    """A fact that a sender is told; `sequence` counts those of one delivery."""
+
+    __table_args__ = (
+        Index("ix_event_delivery_id_sequence", "delivery_id", "sequence"),
+        Index("ix_event_account_id_id", "account_id", "id"),
+        _NEVER_AGAIN,
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    account_id: int | None = Field(foreign_key="account.id")
+    delivery_id: int | None = Field(sa_type=Key)  # outlives the delivery, so it refers to nothing
+    sequence: int | None
+    type: str = Field(sa_type=CleanText)
+    key: str = Field(sa_type=CleanText, unique=True)
+    data: dict[str, Any] = Field(sa_type=Document)
+    occurred_at: datetime
+
+
 class Position(SQLModel, table=True):
     """How far one consumer has read."""
 
@@ -161,3 +179,4 @@ def _table(model: type[SQLModel]) -> Table:
 account, message, delivery = _table(Account), _table(Message), _table(Delivery)
 capture, bounce = _table(Capture), _table(Bounce)
 suppression, position = _table(Suppression), _table(Position)
+event = _table(Event)

@@ -1,4 +1,4 @@
-"""What follows from a capture: bounces of our deliveries, and suppressions.
+"""What follows from a capture: bounces of our deliveries, suppressions, and what arrived.
 
 Only a stated recipient that is the delivery's own is touched: a report on a valid token proves that we mailed that
 delivery, not that anybody else's mail failed.
@@ -15,6 +15,7 @@ from handlers.tokens import Tokens
 from handlers.words import Action, BounceType, Category, Kind
 
 _BOUNCING = {Kind.FAILURE, Kind.DELAY}
+_TELLING = {*_BOUNCING, Kind.SUCCESS}
 _ACTIONS = {Action.FAILED, Action.DELAYED, None}
 
 
@@ -54,6 +55,18 @@ def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple
         # behind a forward another address failed (RFC 3464 2.3.1, 2.3.2): our recipient is not dead
         and verp.same_mailbox(bounce.recipient.final_recipient, bounce.address)
     )
+
+
+def delivered(report: Report, match: Match, tokens: Tokens) -> tuple[Delivery, ...]:
+    """Our deliveries that arrived, says a report with a strong link.
+
+    Relayed and expanded mean that no more is known (RFC 3464 2.3.3).
+    """
+    if report.kind not in _TELLING or match.strength != STRONG:
+        return ()
+    ours = {verp.fold(each.recipient): each for each in reversed(match.deliveries)}
+    found = (_own(each, match, ours, tokens) for each in report.recipients if each.action is Action.DELIVERED)
+    return tuple({own[1].id: own[1] for own in found if own and own[1]}.values())
 
 
 def _own(

@@ -49,4 +49,5 @@ class Outcome:
     undetectable_reason: str | None = None
     bounces: tuple[Bounce, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    delivered: tuple[Delivery, ...] = ()  # that the report says are in the mailbox
     held: str | None = None  # why the mail could not be read; it is stored raw and whole, and shown

@@ -81,6 +81,7 @@ def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcom
         undetectable_reason=detection.undetectable_reason,
         bounces=bounces,
         suppressions=apply.suppressions(report, bounces, found),
+        delivered=apply.delivered(report, found, ports.tokens),
     )
 
 

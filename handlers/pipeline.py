@@ -4,10 +4,10 @@
     match         which delivery        detect  can it be tied?       apply     what follows
 
 read() needs no database, so that a batch is read before its transaction opens; conclude() reads what was sent
-inside that transaction. handle() is both, for one mail.
+inside that transaction. handle() is both, for one mail. understand() runs within bounds: see handlers.ports.Reader.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from handlers import apply
@@ -17,7 +17,8 @@ from handlers.detached import detect
 from handlers.envelope import Mail
 from handlers.match import match
 from handlers.outcome import Outcome
-from handlers.ports import Ledger, Parser, ParserDied
+from handlers.parse import parse
+from handlers.ports import Ledger, Reader, Said, Unreadable
 from handlers.report import Report
 from handlers.tokens import Tokens
 from handlers.words import Detectability, Kind
@@ -27,9 +28,8 @@ from handlers.words import Detectability, Kind
 class Ports:
     """What the steps are given: see handlers/ports.py."""
 
-    authenticate: Callable[[Mail], dict[str, str]]  # RFC 8601 words: {"spf": "pass", "dkim": "none", ...}
-    parser: Parser
-    classifier: Classifier
+    authenticate: Callable[[Sequence[Mail]], Sequence[dict[str, str]]]  # RFC 8601 words: {"spf": "pass", ...}
+    reader: Reader
     tokens: Tokens
     flag_separate: bool = False  # see detect()
 
@@ -46,17 +46,22 @@ class Reading:
 
 def handle(mail: Mail, ports: Ports, ledger: Ledger) -> Outcome:
     """One mail, all steps. Raises only when we are broken: the mail stays in the journal and is tried again."""
-    return conclude(read(mail, ports), ports, ledger)
+    return conclude(read([mail], ports)[0], ports, ledger)
 
 
-def read(mail: Mail, ports: Ports) -> Reading | Outcome:
-    """The steps that need no database; an Outcome that is held where the mail can't be read within its bounds."""
-    try:
-        authentication = ports.authenticate(mail)
-        report = ports.parser.parse(mail.raw, mail.envelope.reverse_path)
-    except ParserDied as died:
-        return held(mail, str(died))
-    return Reading(mail, authentication, report, ports.classifier.classify(report))
+def read(mails: Sequence[Mail], ports: Ports) -> list[Reading | Outcome]:
+    """The steps that need no database; an Outcome that is held where a mail can't be read within its bounds."""
+    found = zip(mails, ports.authenticate(mails), ports.reader.read(mails), strict=True)
+    return [
+        held(mail, said.why) if isinstance(said, Unreadable) else Reading(mail, results, said.report, said.verdicts)
+        for mail, results, said in found
+    ]
+
+
+def understand(raw: bytes, reverse_path: str, classifier: Classifier) -> Said:
+    """What the mail says by itself."""
+    report = parse(raw, reverse_path)
+    return Said(report, classifier.classify(report))
 
 
 def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcome:

@@ -1,8 +1,11 @@
 """What the steps need from outside. storage/ and server/ fill these in; tests fill them with plain values."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from handlers.bounce import Verdict
+from handlers.envelope import Mail
 from handlers.message import Account, Delivery
 from handlers.report import Report
 
@@ -30,16 +33,27 @@ class Ledger(Protocol):
         ...
 
 
-class Parser(Protocol):
-    """Parsing within bounds of time and memory."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a mail says by itself."""
 
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        """Raises ParserDied when the mail brought the parser down; the caller holds the mail then."""
+    report: Report
+    verdicts: tuple[Verdict, ...]  # one for each of report.recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A mail exceeded its time or memory while it was read; it is held."""
+
+    why: str
+
+
+class Reader(Protocol):
+    """The steps parse and classify, within bounds of time and memory."""
+
+    def read(self, mails: Sequence[Mail]) -> Sequence[Said | Unreadable]:
+        """One answer a mail, in their order. Raises when we are broken: the mails are tried again."""
         ...
-
-
-class ParserDied(Exception):
-    """A mail exceeded its time or memory while it was parsed."""
 
 
 class Resolver(Protocol):

@@ -7,7 +7,6 @@ verified as of that day, and one whose key is gone by now was verified then. Aut
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from handlers.tokens import Tokens
 from handlers.verp import State, Token, Verified
 from handlers.words import LinkMethod
 from server import suppressing
-from server.parsing import BoundedParser, ParserMissing
+from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
 from server.suppressing import Effects, Owner
@@ -36,7 +35,6 @@ log = logging.getLogger("bouncemx.reclassify")
 
 _TOKENS = {str(LinkMethod.TOKEN), str(LinkMethod.BODY_TOKEN)}
 _ACCEPTED = {str(State.VALID), str(State.LATE)}
-_THREADS = 2  # one mail is parsed while another one is classified
 
 
 class Judged(NamedTuple):
@@ -90,10 +88,6 @@ class Reclassifier:
     def __init__(self, db: Database, ports: Ports) -> None:
         self._db = db
         self._ports = ports
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
-
-    def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
 
     def extent(self) -> tuple[int, int | None]:
         """How many captures there are, and the id of the last."""
@@ -104,13 +98,13 @@ class Reclassifier:
         """Revises those that are there now, the oldest first; `told` hears how many were looked at since.
 
         What was done before it was interrupted is whole, and a new run goes on: what is done changes no more.
-        Raises DatabaseUnusable, ParserMissing.
+        Raises DatabaseUnusable, ReaderMissing.
         """
         tally, effects = Tally(), Effects()
         _, last = self.extent()
         after = -1
         while last is not None and (mails := self._page(after, last)):
-            readings = [reading for reading in self._threads.map(self._read, mails) if reading]
+            readings = self._read(mails)
             tally.captures += len(mails)
             tally.unread += len(mails) - len(readings)
             if dry:
@@ -127,15 +121,18 @@ class Reclassifier:
         with self._db.reader() as connection:
             return revision.page(connection, after, last)
 
-    def _read(self, mail: Mail) -> Reading | None:
+    def _read(self, mails: Sequence[Mail]) -> list[Reading]:
+        """Those that can be read."""
         try:
-            reading = pipeline.read(mail, self._ports)
-        except ParserMissing:
+            found = pipeline.read(mails, self._ports)
+        except ReaderMissing:
             raise
         except Exception:
-            log.exception("capture %d could not be read", mail.position)
-            return None
-        return reading if isinstance(reading, Reading) else None
+            if len(mails) > 1:
+                return [reading for mail in mails for reading in self._read([mail])]
+            log.exception("capture %d could not be read", mails[0].position)
+            return []
+        return [reading for reading in found if isinstance(reading, Reading)]
 
     def _tell(self, readings: Sequence[Reading], effects: Effects, tally: Tally) -> None:
         with self._db.reader() as connection:
@@ -211,21 +208,18 @@ def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassi
     settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
-    parser = BoundedParser(settings.limits.parse_seconds, settings.limits.parse_octets)
+    reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
     ports = Ports(
-        authenticate=lambda mail: {},
-        parser=parser,
-        classifier=judge,
+        authenticate=lambda mails: [{}] * len(mails),
+        reader=reader,
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
         flag_separate=settings.separate_notices == "flag",
     )
     with Database(url) as db:
-        reclassifier = Reclassifier(db, ports)
         try:
-            yield reclassifier
+            yield Reclassifier(db, ports)
         finally:
-            reclassifier.close()
-            parser.close()
+            reader.close()
 
 
 def _add_pair(tally: Tally, pair: _Pair) -> None:

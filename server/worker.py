@@ -22,7 +22,7 @@ from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
 from server import sockets
-from server.parsing import BoundedParser, ParserMissing
+from server.reading import BoundedReader, ReaderMissing
 from server.resolver import DnsResolver
 from server.rulebook import classifier
 from server.settings import Settings, UserError
@@ -37,7 +37,7 @@ log = logging.getLogger("bouncemx.worker")
 CONSUMER = "worker"
 TRIES = 3  # of one mail; then it is held
 _BATCH = 100
-_THREADS = 8  # that wait for DNS and the parser
+_THREADS = 8  # that wait for DNS
 _IDLE_SECONDS = 0.02  # between two looks at the journal
 _LONGEST_PAUSE = 5.0
 _LOOK_SECONDS = 1.0  # between two looks for segments that can go
@@ -47,7 +47,7 @@ _LOOK_SECONDS = 1.0  # between two looks for segments that can go
 class _Batch:
     """Mails being read in the background, while the batch before is stored."""
 
-    readings: list[Future[Reading | Outcome]]
+    readings: Future[list[Reading | Outcome]]
     start: int  # where it was read from
     end: int  # the position behind it
 
@@ -61,7 +61,7 @@ class Worker:
         with db.reader() as connection:
             position = positions.get(connection, CONSUMER) or 0
         self._reader = journal.Reader(settings.journal, position)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._ahead: deque[_Batch] = deque()
         self._keep_seconds = settings.journal_keep_seconds
         self._stored = position
@@ -71,7 +71,7 @@ class Worker:
     def step(self) -> int:
         """Stores the next batch; how many mails that were.
 
-        Raises DatabaseUnusable or ParserMissing, and then nothing is stored: the mails wait in the journal.
+        Raises DatabaseUnusable or ReaderMissing, and then nothing is stored: the mails wait in the journal.
         """
         if self._database_was_away:
             self._go_back()
@@ -82,8 +82,8 @@ class Worker:
             return 0
         batch = self._ahead[0]
         try:
-            readings = [reading.result() for reading in batch.readings]
-        except ParserMissing:
+            readings = batch.readings.result()
+        except ReaderMissing:
             self._read_again(batch.start)
             raise
         try:
@@ -97,7 +97,7 @@ class Worker:
         return len(readings)
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._thread.shutdown(cancel_futures=True)
         self._reader.close()
 
     def _go_back(self) -> None:
@@ -110,8 +110,7 @@ class Worker:
     def _read_again(self, position: int) -> None:
         """Forgets what was read ahead."""
         for batch in self._ahead:
-            for reading in batch.readings:
-                reading.cancel()
+            batch.readings.cancel()
         self._reader.position = position
         self._ahead.clear()
 
@@ -131,7 +130,7 @@ class Worker:
         mails = self._reader.read(_BATCH)
         if not mails:
             return None
-        return _Batch([self._threads.submit(self._read, mail) for mail in mails], start, self._reader.position)
+        return _Batch(self._thread.submit(self._read, mails), start, self._reader.position)
 
     def _store(self, readings: Sequence[Reading | Outcome], end: int) -> None:
         try:
@@ -162,11 +161,20 @@ class Worker:
             outcomes = [pipeline.conclude(reading, self._ports, ledger) for reading in readings]
             store(connection, outcomes, CONSUMER, end)
 
-    def _read(self, mail: Mail) -> Reading | Outcome:
+    def _read(self, mails: Sequence[Mail]) -> list[Reading | Outcome]:
+        try:
+            return pipeline.read(mails, self._ports)
+        except ReaderMissing:
+            raise
+        except Exception:
+            log.exception("a batch could not be read; reading its mails one by one")
+            return [self._read_alone(mail) for mail in mails]
+
+    def _read_alone(self, mail: Mail) -> Reading | Outcome:
         for number in range(1, TRIES + 1):
             try:
-                return pipeline.read(mail, self._ports)
-            except ParserMissing:
+                return pipeline.read([mail], self._ports)[0]
+            except ReaderMissing:
                 raise
             except Exception:
                 log.exception("capture %d could not be read, try %d of %d", mail.position, number, TRIES)
@@ -185,7 +193,7 @@ def run(settings: Settings) -> None:
         while not stopping.is_set():
             try:
                 stored = worker.step()
-            except (DatabaseUnusable, ParserMissing) as away:
+            except (DatabaseUnusable, ReaderMissing) as away:
                 # the mail waits in the journal, and the intake goes on
                 pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
                 log.warning("%s; trying again in %.1f s", away, pause)
@@ -203,13 +211,13 @@ def compose(settings: Settings) -> Iterator[Worker]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
-    parser = BoundedParser(settings.limits.parse_seconds, settings.limits.parse_octets)
-    with suppress(ParserMissing):  # perhaps later
-        parser.warm()
+    judge = classifier(settings.rules, settings.profile)
+    reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
+    with suppress(ReaderMissing):  # perhaps later
+        reader.warm()
     ports = Ports(
         authenticate=authentication(settings),
-        parser=parser,
-        classifier=classifier(settings.rules, settings.profile),
+        reader=reader,
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
         flag_separate=settings.separate_notices == "flag",
     )
@@ -219,13 +227,13 @@ def compose(settings: Settings) -> Iterator[Worker]:
             yield worker
         finally:
             worker.close()
-            parser.close()
+            reader.close()
 
 
-def authentication(settings: Settings) -> Callable[[Mail], dict[str, str]]:
+def authentication(settings: Settings) -> Callable[[Sequence[Mail]], Sequence[dict[str, str]]]:
     """The step authenticate over one resolver; {} for all where it is switched off."""
     if not settings.authenticate:
-        return lambda mail: {}
+        return lambda mails: [{}] * len(mails)
     try:
         resolver = DnsResolver(settings.dns_servers, settings.dns_port)
     except ValueError as error:
@@ -233,4 +241,5 @@ def authentication(settings: Settings) -> Callable[[Mail], dict[str, str]]:
     except NoResolverConfiguration:
         raise UserError("this host names no DNS server: give dns_servers, or authenticate = false") from None
     name = settings.hostname or settings.return_path_domain
-    return lambda mail: authenticate(mail, resolver, name).results
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="authenticate")
+    return lambda mails: list(threads.map(lambda mail: authenticate(mail, resolver, name).results, mails))

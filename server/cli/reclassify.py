@@ -32,7 +32,7 @@ def reclassify(
     """
     from server import settings
     from server.cli.output import print_lines
-    from server.parsing import ParserMissing
+    from server.reading import ReaderMissing
     from server.reclassify import compose
 
     try:
@@ -40,7 +40,7 @@ def reclassify(
             number, _ = reclassifier.extent()
             with _progress(number, shown=not json) as told:
                 tally = reclassifier.run(dry=dry_run, told=told)
-    except ParserMissing as missing:
+    except ReaderMissing as missing:
         print(f"bouncemx: {missing}", file=sys.stderr)
         raise typer.Exit(1) from None
     if json:

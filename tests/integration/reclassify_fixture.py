@@ -15,9 +15,7 @@ from sqlalchemy import URL, select
 from handlers import pipeline
 from handlers.classify import Classifier
 from handlers.envelope import Envelope, Mail
-from handlers.parse import parse
 from handlers.pipeline import Ports
-from handlers.report import Report
 from handlers.words import Profile
 from server import minting
 from server.reclassify import Reclassifier, Tally
@@ -28,6 +26,7 @@ from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
 from storage.store import store
+from tests.plain_reader import PlainReader
 
 Bouncemx = Callable[..., tuple[object, str, str]]
 GOLDEN = sorted((Path(__file__).parents[1] / "corpus").glob("*/*.eml"))
@@ -58,11 +57,6 @@ example = "550 5.1.1 no such user here"
 OWN = POLICY + DEAD
 
 
-class RealParser:
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        return parse(raw, reverse_path)
-
-
 @cache
 def rules(*texts: str) -> Classifier:
     """Ours, behind a file with each of these."""
@@ -85,9 +79,8 @@ class Shop:
         )
         self.settings = Settings(data_dir=folder)
         self.ports = Ports(
-            authenticate=lambda mail: {"spf": "pass"},
-            parser=RealParser(),
-            classifier=rules(),
+            authenticate=lambda mails: [{"spf": "pass"}] * len(mails),
+            reader=PlainReader(rules()),
             tokens=self.settings.tokens(KeyFile(folder).ring),
         )
         self.position = 0
@@ -109,11 +102,8 @@ class Shop:
         return self.take(self.mint(recipient), notice(recipient, reply), **how)
 
     def reclassify(self, *own: str, dry: bool = False, told: Callable[[int], object] = id, **ports: Any) -> Tally:
-        reclassifier = Reclassifier(self.database, replace(self.ports, classifier=rules(*own), **ports))
-        try:
-            return reclassifier.run(dry=dry, told=told)
-        finally:
-            reclassifier.close()
+        given = {"reader": PlainReader(rules(*own)), **ports}
+        return Reclassifier(self.database, replace(self.ports, **given)).run(dry=dry, told=told)
 
     def rows(self) -> dict[str, list[Any]]:
         """Everything, of every table."""

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from handlers import verp
+from handlers.envelope import Mail
 from handlers.keys import account_key
 from handlers.outcome import Suppression
-from handlers.ports import ParserDied
-from handlers.report import Report
+from handlers.ports import Said, Unreadable
 from handlers.words import BounceType, Category, Reason
 from server import minting
-from server.parsing import ParserMissing
+from server.reading import ReaderMissing
 from server.reclassify import Change, Judged
 from storage import accounts, revision, suppressions
 from storage.keyring import KeyFile
@@ -25,10 +25,11 @@ from tests.integration.reclassify_fixture import (
     POLICY,
     SPAM,
     UNKNOWN,
-    RealParser,
     Shop,
     notice,
+    rules,
 )
+from tests.plain_reader import PlainReader
 
 
 def test_unchanged_rules_change_nothing(shop: Shop) -> None:
@@ -175,29 +176,31 @@ class TestWhatIsReadAgain:
         assert shop.captured("kind", "detectability", "held", "faults") == [("failure", "matched", None, [])]
         assert shop.suppressed() == {"ann@x.example": ("user_unknown", capture)}
 
-    @pytest.mark.parametrize("fault", [ParserDied("too slow"), ValueError("a fault of ours")])
-    def test_what_cannot_be_read_now_keeps_what_it_has(self, shop: Shop, fault: Exception) -> None:
-        class FailingParser(RealParser):
-            def parse(self, raw: bytes, reverse_path: str) -> Report:
-                if b"ann@" in raw:
+    @pytest.mark.parametrize("fault", [None, ValueError("a fault of ours")])
+    def test_what_cannot_be_read_now_keeps_what_it_has(self, shop: Shop, fault: Exception | None) -> None:
+        class FailingReader(PlainReader):
+            def one(self, mail: Mail) -> Said | Unreadable:
+                if b"ann@" not in mail.raw:
+                    return super().one(mail)
+                if fault:
                     raise fault
-                return super().parse(raw, reverse_path)
+                return Unreadable("too slow")
 
         shop.bounce("ann@x.example", UNKNOWN)
         shop.bounce("bob@x.example", UNKNOWN)
-        tally = shop.reclassify(OWN, parser=FailingParser())
+        tally = shop.reclassify(OWN, reader=FailingReader(rules(OWN)))
         assert (tally.captures, tally.changed, tally.unread) == (2, 1, 1)
         assert set(shop.suppressed()) == {"ann@x.example"}
 
-    def test_without_a_parser_nothing_is_done(self, shop: Shop) -> None:
-        class MissingParser:
-            def parse(self, raw: bytes, reverse_path: str) -> Report:
-                raise ParserMissing("no process left")
+    def test_without_a_reader_nothing_is_done(self, shop: Shop) -> None:
+        class MissingReader(PlainReader):
+            def one(self, mail: Mail) -> Said | Unreadable:
+                raise ReaderMissing("no process left")
 
         shop.bounce("ann@x.example", UNKNOWN)
         before = shop.rows()
-        with pytest.raises(ParserMissing):
-            shop.reclassify(OWN, parser=MissingParser())
+        with pytest.raises(ReaderMissing):
+            shop.reclassify(OWN, reader=MissingReader(rules(OWN)))
         assert shop.rows() == before
 
     def test_what_is_known_to_be_ours_by_now_is_matched(self, shop: Shop) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -18,31 +18,25 @@ from handlers import pipeline
 from handlers.classify import Classifier
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome
-from handlers.parse import parse
 from handlers.pipeline import Ports, Reading
-from handlers.ports import Ledger
-from handlers.report import Report
+from handlers.ports import Ledger, Said, Unreadable
 from handlers.words import Profile
 from server import minting, worker
-from server.parsing import BoundedParser, ParserMissing
+from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
 from server.worker import Worker, compose
 from storage import bounces, captures, journal, positions, suppressions
 from storage.database import Database, DatabaseUnusable, locate, migrate
 from storage.keyring import KeyFile
-from tests.integration.odd_parsers import obedient
+from tests.integration.odd_readers import obedient
+from tests.plain_reader import PlainReader
 
 
 @cache
 def rules() -> Classifier:
     """Loading them takes most of the time of a test."""
     return classifier((), Profile.HUBSPOT)
-
-
-class RealParser:
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        return parse(raw, reverse_path)
 
 
 class Bench:
@@ -55,9 +49,8 @@ class Bench:
         migrate(locate(None, folder))
         self.database = Database(locate(None, folder), checkpoints=True)
         self.ports = Ports(
-            authenticate=lambda mail: {"spf": "none"},
-            parser=RealParser(),
-            classifier=rules(),
+            authenticate=lambda mails: [{"spf": "none"}] * len(mails),
+            reader=PlainReader(rules()),
             tokens=self.settings.tokens(KeyFile(folder).ring),
         )
 
@@ -181,18 +174,18 @@ def test_a_replay_from_an_older_position_stores_nothing_twice(bench: Bench) -> N
         assert len(list(bounces.find(connection, bounces.Filter()))) == 1
 
 
-def test_a_mail_that_brings_the_parser_down_is_held_and_the_next_go_on(bench: Bench) -> None:
+def test_a_mail_that_brings_the_reader_down_is_held_and_the_next_go_on(bench: Bench) -> None:
     mails = [plain(0), b"X-Test: loop\r\n\r\n", plain(1), b"X-Test: die\r\n\r\n", b"X-Test: eat\r\n\r\n", plain(2)]
     bench.write(*mails)
-    parser = BoundedParser(2, 1 << 30, obedient)
-    with bench.worker(parser=parser) as running:
+    reader = BoundedReader(2, 1 << 30, obedient)
+    with bench.worker(reader=reader) as running:
         assert run_dry(running) == [6]
-    parser.close()
+    reader.close()
     assert [each["held"] for each in bench.stored()] == [
         None,
         "reading it took longer than 2 seconds",
         None,
-        "reading it brought the parser down",
+        "reading it brought the reader down",
         "reading it took more memory than allowed",
         None,
     ]
@@ -200,21 +193,22 @@ def test_a_mail_that_brings_the_parser_down_is_held_and_the_next_go_on(bench: Be
     assert [each["subject"] for each in bench.stored()] == ["0", "", "1", "", "", "2"]
 
 
-def failing(raw: bytes, times: int) -> Callable[[Mail], dict[str, str]]:
+def failing(raw: bytes, times: int) -> Callable[[Sequence[Mail]], list[dict[str, str]]]:
     """The step authenticate with a fault that shows so many times for this mail."""
     left = [times]
 
-    def authenticate(mail: Mail) -> dict[str, str]:
-        if mail.raw == raw and left[0]:
+    def authenticate(mails: Sequence[Mail]) -> list[dict[str, str]]:
+        if left[0] and any(mail.raw == raw for mail in mails):
             left[0] -= 1
             raise RuntimeError("a fault of ours")
-        return {}
+        return [{}] * len(mails)
 
     return authenticate
 
 
-@pytest.mark.parametrize(("times", "held"), [(worker.TRIES - 1, False), (worker.TRIES, True)])
+@pytest.mark.parametrize(("times", "held"), [(worker.TRIES, False), (worker.TRIES + 1, True)])
 def test_a_fault_of_ours_while_reading_is_tried_again_then_held(bench: Bench, times: int, held: bool) -> None:
+    """Once for the batch, then for the mail alone."""
     bench.write(plain(0), plain(1), plain(2))
     with bench.worker(authenticate=failing(plain(1), times)) as running:
         assert run_dry(running) == [3]
@@ -302,22 +296,22 @@ def test_a_table_that_is_gone_is_no_mails_fault(bench: Bench) -> None:
     assert [each["held"] for each in bench.stored()] == [None]
 
 
-def test_without_a_parser_the_journal_waits(bench: Bench) -> None:
-    class MissingParser(RealParser):
+def test_without_a_reader_the_journal_waits(bench: Bench) -> None:
+    class MissingReader(PlainReader):
         missing = True
 
-        def parse(self, raw: bytes, reverse_path: str) -> Report:
+        def one(self, mail: Mail) -> Said | Unreadable:
             if self.missing:
-                raise ParserMissing("no process left")
-            return super().parse(raw, reverse_path)
+                raise ReaderMissing("no process left")
+            return super().one(mail)
 
-    parser = MissingParser()
+    reader = MissingReader(rules())
     written = bench.write(*map(plain, range(3)))
-    with bench.worker(parser=parser) as running:
+    with bench.worker(reader=reader) as running:
         for _ in range(2):
-            with pytest.raises(ParserMissing):
+            with pytest.raises(ReaderMissing):
                 running.step()
-        parser.missing = False
+        reader.missing = False
         assert run_dry(running) == [3]
     assert (bench.ids(), {each["held"] for each in bench.stored()}) == (written, {None})
 

@@ -1,5 +1,6 @@
 """The whole way of a mail, with the real parser and classifier and a ledger of plain values."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import dedent
 
@@ -9,31 +10,27 @@ from handlers import ruleset
 from handlers.classify import Classifier
 from handlers.envelope import Mail
 from handlers.outcome import Outcome
-from handlers.parse import parse
 from handlers.pipeline import Ports, conclude, handle, held, read
-from handlers.ports import ParserDied
-from handlers.report import Report
+from handlers.ports import Said, Unreadable
 from handlers.words import Detectability, Kind, Profile
+from tests.plain_reader import PlainReader
 from tests.unit.sent import DOMAIN, OURS, TOKENS, PlainLedger, envelope, message, sent, token
 
 MESSAGE = message()
 ANN, BOB = sent(1, "ann@x.example", MESSAGE), sent(2, "bob@x.example", MESSAGE)
 
 
-class RealParser:
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        return parse(raw, reverse_path)
+RULES = Classifier(ruleset.load(), Profile.HUBSPOT)
 
 
-class DyingParser:
-    def parse(self, raw: bytes, reverse_path: str) -> Report:
-        raise ParserDied("reading it took longer than 10 seconds")
+class DyingReader(PlainReader):
+    def one(self, mail: Mail) -> Said | Unreadable:
+        return Unreadable("reading it took longer than 10 seconds")
 
 
 PORTS = Ports(
-    authenticate=lambda mail: {"spf": "pass", "dkim": "none"},
-    parser=RealParser(),
-    classifier=Classifier(ruleset.load(), Profile.HUBSPOT),
+    authenticate=lambda mails: [{"spf": "pass", "dkim": "none"}] * len(mails),
+    reader=PlainReader(RULES),
     tokens=TOKENS,
 )
 
@@ -177,8 +174,8 @@ def test_broken_mail_is_a_value(raw: bytes) -> None:
     assert (found.mail.raw, found.bounces, found.held) == (raw, (), None)
 
 
-def test_a_mail_that_brings_the_parser_down_is_held_whole() -> None:
-    found = handled("Subject: bomb\n\nboom\n", f"{ANN.token}@{DOMAIN}", ports=replace(PORTS, parser=DyingParser()))
+def test_a_mail_that_brings_the_reader_down_is_held_whole() -> None:
+    found = handled("Subject: bomb\n\nboom\n", f"{ANN.token}@{DOMAIN}", ports=replace(PORTS, reader=DyingReader(RULES)))
     assert (found.held, found.report.kind) == ("reading it took longer than 10 seconds", Kind.OTHER)
     assert (found.detectability, found.verdicts, found.links) == (Detectability.NOT_A_BOUNCE, (), ())
     assert found.mail.raw == b"Subject: bomb\r\n\r\nboom\r\n"
@@ -186,7 +183,7 @@ def test_a_mail_that_brings_the_parser_down_is_held_whole() -> None:
 
 
 def test_a_fault_of_ours_is_raised() -> None:
-    def broken(mail: Mail) -> dict[str, str]:
+    def broken(mails: Sequence[Mail]) -> list[dict[str, str]]:
         raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match="ours"):
@@ -195,7 +192,7 @@ def test_a_fault_of_ours_is_raised() -> None:
 
 def test_reading_knows_no_ledger_and_what_is_held_passes_through() -> None:
     asked = PlainLedger([ANN])
-    reading = read(mail(dsn("ann@x.example"), f"{ANN.token}@{DOMAIN}"), PORTS)
+    [reading] = read([mail(dsn("ann@x.example"), f"{ANN.token}@{DOMAIN}")], PORTS)
     assert asked.asked == 0
     assert conclude(reading, PORTS, asked).delivery == ANN
     assert asked.asked > 0
@@ -207,12 +204,12 @@ def test_it_needs_the_reverse_path_to_tell_a_notice_from_a_person() -> None:
     """The same words, once with the null reverse path (RFC 5321 4.5.5) and once from somebody's address."""
     seen: list[str] = []
 
-    class Spy(RealParser):
-        def parse(self, raw: bytes, reverse_path: str) -> Report:
-            seen.append(reverse_path)
-            return super().parse(raw, reverse_path)
+    class Spy(PlainReader):
+        def one(self, mail: Mail) -> Said | Unreadable:
+            seen.append(mail.envelope.reverse_path)
+            return super().one(mail)
 
-    ports = replace(PORTS, parser=Spy())
+    ports = replace(PORTS, reader=Spy(RULES))
     handled(DETACHED, ports=ports)
     handled(DETACHED, reverse_path="eve@x.example", ports=ports)
     assert seen == ["", "eve@x.example"]

@@ -1,14 +1,27 @@
-"""Parsers for the parser process: what a mail that is not in the corpus yet might do to the real one."""
+"""What the reader's process might be made to do: what a mail that is not in the corpus yet might do to the real one."""
 
 import os
 import signal
+from functools import cache
 from pathlib import Path
 
-from handlers.parse import parse
-from handlers.report import Report
+from handlers import ruleset
+from handlers.classify import Classifier
+from handlers.pipeline import understand
+from handlers.ports import Said
 
 
-def obedient(raw: bytes, reverse_path: str) -> Report:
+def real(raw: bytes, reverse_path: str) -> Said:
+    """The steps, with our own rules."""
+    return understand(raw, reverse_path, _classifier())
+
+
+@cache
+def _classifier() -> Classifier:
+    return Classifier(ruleset.load())
+
+
+def obedient(raw: bytes, reverse_path: str) -> Said:
     """The real one, for mails that give no order in their first line."""
     order = raw.partition(b"\r\n")[0]
     if order == b"X-Test: loop":
@@ -19,12 +32,12 @@ def obedient(raw: bytes, reverse_path: str) -> Report:
     if order.startswith(b"X-Test: die once "):
         _die_once(Path(os.fsdecode(order.removeprefix(b"X-Test: die once "))))
     if order == b"X-Test: eat":
-        return parse(bytes(1 << 40), reverse_path)
+        return real(bytes(1 << 40), reverse_path)
     if order == b"X-Test: nest":
         return obedient(raw, reverse_path)
     if order == b"X-Test: fail":
         raise ValueError("a fault of ours\nwith a second line")
-    return parse(raw, reverse_path)
+    return real(raw, reverse_path)
 
 
 def _die_once(mark: Path) -> None:

@@ -1,0 +1,193 @@
+"""Parsing and classifying in a process of its own, within bounds of time and memory (handlers.ports.Reader).
+
+A mail that exceeds them takes the process down; the next mail gets a new one.
+"""
+
+import contextlib
+import multiprocessing
+import resource
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, takewhile
+from multiprocessing.connection import Connection
+from typing import Any, Literal
+
+from handlers.classify import Classifier
+from handlers.envelope import Mail
+from handlers.pipeline import understand
+from handlers.ports import Said, Unreadable
+
+READ_OCTETS = 4 << 20  # of one mail: what a report says stands before what it brings back (RFC 6522 3)
+_SENT_OCTETS = 1 << 20  # of mails at a time, which costs less than one by one
+_START_SECONDS = 30.0
+_JOIN_SECONDS = 1.0
+_READY = "ready"
+
+Understand = Callable[[bytes, str], Said]
+
+
+class ReaderMissing(Exception):
+    """The reader does not start: nothing is known of the mail, and it can be tried again later."""
+
+
+class ReaderFailed(Exception):
+    """The reader has a fault. The text is its traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A fault of ours."""
+
+    trace: str
+
+
+_Answer = Said | Unreadable | _Failed
+
+
+class BoundedReader:
+    """One process that reads one mail after the other."""
+
+    def __init__(self, seconds: float, octets: int, understand: Understand) -> None:
+        """`seconds` and `octets` of memory are what one mail may take; `understand` is what the process calls."""
+        self._bounds = (seconds, octets, understand)
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._ready = False
+        self._turn = threading.Lock()
+
+    @classmethod
+    def of(cls, seconds: float, octets: int, classifier: Classifier) -> "BoundedReader":
+        """One that takes the steps parse and classify."""
+        return cls(seconds, octets, partial(understand, classifier=classifier))
+
+    def read(self, mails: Sequence[Mail]) -> list[Said | Unreadable]:
+        """For many threads. Raises ReaderMissing, ReaderFailed."""
+        with self._turn:
+            answers = self._answers(mails)
+        failed = next((answer for answer in answers if isinstance(answer, _Failed)), None)
+        if failed:
+            raise ReaderFailed(failed.trace)
+        return [answer for answer in answers if not isinstance(answer, _Failed)]
+
+    def warm(self) -> None:
+        """Starts the process, so that the first mail needs not wait for it. Raises ReaderMissing.
+
+        Before there are threads it is forked, which takes no time; a fork beside threads may inherit a held lock.
+        """
+        with self._turn:
+            if self._pipe is None:
+                self._start("fork" if threading.active_count() == 1 else "spawn")
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self._end()
+
+    def _answers(self, mails: Sequence[Mail]) -> list[_Answer]:
+        answers: list[_Answer] = []
+        fell = -1  # number of the mail at which a process ended
+        while len(answers) < len(mails):
+            found, exit_code = self._ask(mails[len(answers) :])
+            answers += found
+            if exit_code is None:
+                continue
+            if exit_code == -signal.SIGALRM:
+                answers.append(Unreadable(f"reading it took longer than {self._bounds[0]:g} seconds"))
+            elif fell == len(answers):
+                answers.append(Unreadable("reading it brought the reader down"))
+            else:
+                # what ended the process need not be the mail: the kernel ends one when all memory is used up
+                fell = len(answers)
+        return answers
+
+    def _ask(self, mails: Sequence[Mail]) -> tuple[list[_Answer], int | None]:
+        """The answers to the first of them, and the exit code where the process ended. Raises ReaderMissing."""
+        pipe = self._pipe or self._start()
+        self._await_ready(pipe)
+        asked = [(mail.raw[:READ_OCTETS], mail.envelope.reverse_path) for mail in _first(mails)]
+        answers: list[_Answer] = []
+        try:
+            pipe.send(asked)
+            while len(answers) < len(asked):
+                answers.append(pipe.recv())
+        except (EOFError, OSError):
+            return answers, self._end() or 0
+        return answers, None
+
+    def _start(self, method: Literal["fork", "spawn"] = "spawn") -> Connection:
+        context: Any = multiprocessing.get_context(method)
+        ours: Connection
+        ours, theirs = context.Pipe()
+        inherited = ours if method == "fork" else None
+        arguments = (inherited, theirs, *self._bounds)
+        process = context.Process(target=_serve, args=arguments, name="reader", daemon=True)
+        try:
+            process.start()
+        except OSError as error:
+            ours.close()
+            raise ReaderMissing(f"the reader does not start: {error}") from None
+        finally:
+            theirs.close()
+        self._process, self._pipe, self._ready = process, ours, False
+        return ours
+
+    def _await_ready(self, pipe: Connection) -> None:
+        if self._ready:
+            return
+        with contextlib.suppress(EOFError, OSError):
+            self._ready = pipe.poll(_START_SECONDS) and pipe.recv() == _READY
+        if not self._ready:
+            raise ReaderMissing(f"the reader does not start: its exit code is {self._end()}")
+
+    def _end(self) -> int | None:
+        """Ends the process; the exit code where it ended by itself."""
+        if self._pipe is not None:
+            self._pipe.close()
+        code = None
+        if self._process is not None:
+            self._process.join(_JOIN_SECONDS)
+            code = self._process.exitcode
+            self._process.kill()
+            self._process.join()
+        self._process = self._pipe = None
+        return code
+
+
+def _first(mails: Sequence[Mail]) -> Sequence[Mail]:
+    """As many as are sent at a time: at least one."""
+    sizes = accumulate(min(len(mail.raw), READ_OCTETS) for mail in mails)
+    return mails[: max(1, sum(1 for _ in takewhile(lambda octets: octets <= _SENT_OCTETS, sizes)))]
+
+
+def _serve(inherited: Connection | None, pipe: Connection, seconds: float, octets: int, understand: Understand) -> None:
+    """The process: mails in, reports out, until the pipe closes. `inherited` is the other end, where it was forked."""
+    if inherited is not None:
+        inherited.close()  # or the pipe would never close
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides when we end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process wherever it is, deep in a library too
+    resource.setrlimit(resource.RLIMIT_AS, (octets, octets))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(_READY)
+        while True:
+            for raw, reverse_path in pipe.recv():
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                answer = _answer(understand, raw, reverse_path)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                pipe.send(answer)
+
+
+def _answer(understand: Understand, raw: bytes, reverse_path: str) -> _Answer:
+    try:
+        return understand(raw, reverse_path)
+    except MemoryError:
+        return Unreadable("reading it took more memory than allowed")
+    except RecursionError:
+        return Unreadable("it is nested too deeply to be read")
+    except Exception:
+        return _Failed(traceback.format_exc())

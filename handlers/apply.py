@@ -32,26 +32,30 @@ def bounces(report: Report, verdicts: Sequence[Verdict], match: Match, tokens: T
         if own:
             address, delivery = own
             token = match.token.text if match.token else delivery.token if delivery else None
-            found.setdefault(address.lower(), Bounce(address, account, delivery, token, recipient, verdict))
+            proven = _proves(report, recipient, match)
+            found.setdefault(address.lower(), Bounce(address, account, delivery, token, recipient, verdict, proven))
     return tuple(found.values())
 
 
-def suppressions(report: Report, found: Sequence[Bounce], match: Match) -> tuple[Suppression, ...]:
-    """A suppression for each hard bounce that says the address is dead, proven by a strong link.
+def _proves(report: Report, recipient: RecipientStatus, match: Match) -> bool:
+    """A failure that is stated of this recipient, over a strong link."""
+    return report.kind is Kind.FAILURE and match.strength == STRONG and recipient.action is Action.FAILED
+
+
+def suppressions(found: Sequence[Bounce]) -> tuple[Suppression, ...]:
+    """A suppression for each proven hard bounce that says the address is dead.
 
     A refusal of content, of the sender or by a policy is hard in some profiles, and says nothing of the address.
     """
-    if report.kind is not Kind.FAILURE or match.strength != STRONG:
-        return ()
     return tuple(
         Suppression(
             bounce.address.lower(), bounce.account, BounceType.HARD, bounce.verdict.category, bounce.verdict.reason
         )
         for bounce in found
-        if bounce.verdict.type is BounceType.HARD
+        if bounce.proven
+        and bounce.verdict.type is BounceType.HARD
         and bounce.verdict.category is Category.UNKNOWN_USER
         and not bounce.verdict.guess
-        and bounce.recipient.action is Action.FAILED
         # behind a forward another address failed (RFC 3464 2.3.1, 2.3.2): our recipient is not dead
         and verp.same_mailbox(bounce.recipient.final_recipient, bounce.address)
     )

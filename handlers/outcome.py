@@ -19,6 +19,7 @@ class Bounce:
     token: str | None
     recipient: RecipientStatus
     verdict: Verdict
+    proven: bool = False  # it may have an effect on the delivery: that it failed for good is proven, not only said
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Outcome:
     account: Account | None = None
     authentication: dict[str, str] = field(default_factory=dict)  # {"spf": "pass", "dkim": "none", ...} RFC 8601 words
     trust: str | None = None  # what the authentication results are worth for this capture
+    trust_reasons: tuple[str, ...] = ()
     undetectable_reason: str | None = None
     bounces: tuple[Bounce, ...] = ()
     suppressions: tuple[Suppression, ...] = ()

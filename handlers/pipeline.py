@@ -85,7 +85,7 @@ def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcom
         authentication=reading.authentication,
         undetectable_reason=detection.undetectable_reason,
         bounces=bounces,
-        suppressions=apply.suppressions(report, bounces, found),
+        suppressions=apply.suppressions(bounces),
         delivered=apply.delivered(report, found, ports.tokens),
     )
 

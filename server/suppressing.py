@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from handlers import apply
-from handlers.bounce import NONE, STRONG, Match, Verdict
+from handlers.bounce import Verdict
 from handlers.message import Account
 from handlers.outcome import Bounce, Suppression
-from handlers.report import RecipientStatus, Report
-from handlers.words import Action, BounceType, Category, Kind, Reason
+from handlers.report import RecipientStatus
+from handlers.words import Action, BounceType, Category, Reason
 from storage import revision
 from storage.revision import Key, Stored
 
@@ -110,10 +110,7 @@ def owners(capture: int, since: datetime, found: Iterable[Suppression]) -> dict[
 
 def follows(stored: Stored) -> dict[Key, Owner]:
     """What apply() makes of a capture as it is stored."""
-    report = Report(Kind(stored.capture["kind"]))
-    strong = any(link["strength"] == STRONG for link in stored.capture["links"])
-    bounces = [_bounce(row, stored.capture["recipients"]) for row in stored.bounces]
-    found = apply.suppressions(report, bounces, Match(strength=STRONG if strong else NONE))
+    found = apply.suppressions([_bounce(row, stored.capture["recipients"]) for row in stored.bounces])
     return owners(stored.id, stored.capture["received_at"], found)
 
 
@@ -124,7 +121,8 @@ def _bounce(row: RowMapping, recipients: Iterable[Mapping[str, Any]]) -> Bounce:
         Reason(row["reason"]), BounceType(row["type"]), Category(row["category"]), row["rule"], guess=row["guess"]
     )
     account = Account(row["account_id"], "")  # nobody reads the name
-    return Bounce(row["address"], account, None, row["token"], RecipientStatus(final, action=action), verdict)
+    told = RecipientStatus(final, action=action)
+    return Bounce(row["address"], account, None, row["token"], told, verdict, row["proven"])
 
 
 def _is_of(recipient: Mapping[str, Any], bounce: RowMapping) -> bool:

@@ -145,6 +145,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "tls": envelope.tls,
         "authentication": outcome.authentication,
         "trust": outcome.trust,
+        "trust_reasons": outcome.trust_reasons,
         **findings(outcome),
         "raw": zlib.compress(outcome.mail.raw, 1),
         "size": len(outcome.mail.raw),

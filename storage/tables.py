@@ -91,6 +91,7 @@ class Capture(SQLModel, table=True):
     links: list[dict[str, Any]] = Field(sa_type=Document)
     authentication: dict[str, str] = Field(sa_type=Document)
     trust: str | None = Field(sa_type=CleanText)
+    trust_reasons: list[str] = Field(sa_type=Document)
     faults: list[str] = Field(sa_type=Document)
     held: str | None = Field(sa_type=CleanText)
     raw: bytes = Field(sa_type=LargeBinary)  # zlib
@@ -117,6 +118,7 @@ class Bounce(SQLModel, table=True):
     smtp_code: int | None
     diagnostic: str | None = Field(sa_type=CleanText)
     action: str | None = Field(sa_type=CleanText)
+    proven: bool  # it may have an effect on the delivery
     span: str = Field(sa_type=CleanText)
     guess: bool
     confidence: float

@@ -109,7 +109,7 @@ def _outcome(position: int, delivery: Delivery | None = None, **fields: Any) -> 
             detectability=Detectability.MATCHED,
             delivery=delivery,
             account=account,
-            bounces=(Bounce(delivery.recipient, account, delivery, delivery.token, status, verdict),),
+            bounces=(Bounce(delivery.recipient, account, delivery, delivery.token, status, verdict, proven=True),),
             suppressions=(Suppression(delivery.recipient, account, verdict.type, verdict.category, verdict.reason),),
         )
     return replace(outcome, **fields)

@@ -42,7 +42,7 @@ def applied(
     told: Report, found: Match, *verdicts: Verdict, tokens: Tokens = TOKENS
 ) -> tuple[tuple[Bounce, ...], tuple[Suppression, ...]]:
     made = bounces(told, verdicts or (HARD,) * len(told.recipients), found, tokens)
-    return made, suppressions(told, made, found)
+    return made, suppressions(made)
 
 
 def suppressed(told: Report, found: Match, *verdicts: Verdict) -> list[str]:
@@ -51,7 +51,7 @@ def suppressed(told: Report, found: Match, *verdicts: Verdict) -> list[str]:
 
 def test_a_hard_bounce_suppresses_its_address() -> None:
     made, follows = applied(report(failed("ann@X.example")), tied(ANN))
-    assert made == (Bounce("Ann@x.example", OURS, ANN, ANN.token, failed("ann@X.example"), HARD),)
+    assert made == (Bounce("Ann@x.example", OURS, ANN, ANN.token, failed("ann@X.example"), HARD, proven=True),)
     assert follows == (Suppression("ann@x.example", OURS, BounceType.HARD, Category.UNKNOWN_USER, Reason.USER_UNKNOWN),)
 
 

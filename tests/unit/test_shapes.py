@@ -50,6 +50,7 @@ def test_a_capture() -> None:
                 "recipients",
                 "authentication",
                 "trust",
+                "trust_reasons",
                 "faults",
                 "held",
                 "size",
@@ -83,7 +84,7 @@ def test_raw_keeps_every_octet() -> None:
 
 def test_a_bounce() -> None:
     shown = shapes.bounce(row(tables.bounce, **SENT, created_at=NOW))
-    own = "id address token type category reason rule status smtp_code diagnostic action span guess confidence"
+    own = "id address token type category reason rule status smtp_code diagnostic action proven span guess confidence"
     assert {name: shown[name] for name in own.split()} == {name: name for name in own.split()}
     assert set(shown) == {*own.split(), "capture", "account", "message", "created_at"}
     assert (shown["capture"], shown["message"]["recipient"]) == ("capture_id", "Ann@x.example")

@@ -15,12 +15,15 @@ _MOST = 2**20 - 1  # a token has 20 bits for the account
 _LONGEST_NAME = 200
 
 
-def ensure(connection: Connection, name: str) -> Account:
+def ensure(connection: Connection, name: str, owner: str | None = None) -> Account:
     """The account with this name, made where it is missing. Raises ValueError for a name that cannot be one."""
     found = find(connection, name)
     if found is None:
-        _check(name)
-        connection.execute(insert_new(connection, account), {"name": name, "created_at": datetime.now(UTC)})
+        _check("an account's name", name)
+        if owner is not None:
+            _check("an owner's name", owner)
+        row = {"name": name, "owner": owner, "created_at": datetime.now(UTC)}
+        connection.execute(insert_new(connection, account), row)
         found = find(connection, name)
     if found is None or found.id > _MOST:
         raise ValueError(f"there are {_MOST} accounts, and a return path has room for no more")
@@ -39,6 +42,6 @@ def listing(connection: Connection) -> Iterator[dict[str, Any]]:
         yield shapes.account(row)
 
 
-def _check(name: str) -> None:
+def _check(what: str, name: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise ValueError(f"an account's name is 1 to {_LONGEST_NAME} printable characters, not {name[:250]!r}")
+        raise ValueError(f"{what} is 1 to {_LONGEST_NAME} printable characters, not {name[:250]!r}")

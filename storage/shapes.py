@@ -11,7 +11,21 @@ from sqlalchemy import RowMapping
 
 def account(row: RowMapping) -> dict[str, Any]:
     """A line of `accounts --json`."""
-    return {"id": row["id"], "name": row["name"], "created_at": moment(row["created_at"])}
+    return {"id": row["id"], "name": row["name"], "owner": row["owner"], "created_at": moment(row["created_at"])}
+
+
+def api_key(row: RowMapping) -> dict[str, Any]:
+    """A line of `api-keys ls --json`; account null means an operator's. The secret is not in it."""
+    return {
+        "id": row["id"],
+        "account": row["account"],
+        "name": row["name"],
+        "scopes": row["scopes"],
+        "created_at": moment(row["created_at"]),
+        "expires_at": moment(row["expires_at"]),
+        "last_used_at": moment(row["last_used_at"]),
+        "revoked_at": moment(row["revoked_at"]),
+    }
 
 
 def message(row: RowMapping) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Account(SQLModel, table=True):
     __table_args__ = _NEVER_AGAIN
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_type=CleanText, unique=True)
+    owner: str | None = Field(default=None, sa_type=CleanText)  # who has it; without one it is an owner of its own
     created_at: datetime
 
 
@@ -167,6 +168,32 @@ class Event(SQLModel, table=True):
     occurred_at: datetime
 
 
+class ApiKey(SQLModel, table=True):
+    """What a program calls the API with, without its secret; no account means an operator."""
+
+    __tablename__ = "api_key"
+    __table_args__ = _NEVER_AGAIN
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int | None = Field(foreign_key="account.id", index=True)
+    name: str = Field(sa_type=CleanText)
+    scopes: list[str] = Field(sa_type=Document)
+    secret_hash: str = Field(sa_type=CleanText)  # SHA-256: the secret has 256 random bits, so nobody can guess it
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiRequest(SQLModel, table=True):
+    """A request that says its Idempotency-Key, so that the same key is not used for another one."""
+
+    __tablename__ = "api_request"
+    account_id: int = Field(foreign_key="account.id", primary_key=True)
+    key: str = Field(sa_type=CleanText, primary_key=True)
+    body_hash: str = Field(sa_type=CleanText)
+    created_at: datetime = Field(index=True)
+
+
 class Position(SQLModel, table=True):
     """How far one consumer has read."""
 
@@ -182,3 +209,4 @@ account, message, delivery = _table(Account), _table(Message), _table(Delivery)
 capture, bounce = _table(Capture), _table(Bounce)
 suppression, position = _table(Suppression), _table(Position)
 event = _table(Event)
+api_key, api_request = _table(ApiKey), _table(ApiRequest)

@@ -6,7 +6,20 @@ from typing import NoReturn
 
 import typer
 
-from server.cli import doctor, explain, inspect_mails, journal, keys, listings, mint, reclassify, rules, serve
+from server.cli import (
+    accounts,
+    api_keys,
+    doctor,
+    explain,
+    inspect_mails,
+    journal,
+    keys,
+    listings,
+    mint,
+    reclassify,
+    rules,
+    serve,
+)
 
 app = typer.Typer(
     name="bouncemx",
@@ -22,7 +35,8 @@ app.command()(listings.captures)
 app.command()(listings.bounces)
 app.command()(listings.messages)
 app.command()(listings.suppressions)
-app.command()(listings.accounts)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(api_keys.app, name="api-keys")
 app.command()(inspect_mails.inspect)
 app.command()(explain.explain)
 app.command()(reclassify.reclassify)

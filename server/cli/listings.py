@@ -1,4 +1,4 @@
-"""bouncemx captures, bounces, messages, suppressions, accounts: what is stored; the server may be down."""
+"""bouncemx captures, bounces, messages, suppressions: what is stored; the server may be down."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,8 @@ import typer
 from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Connection
 
     from server.settings import Settings
@@ -81,16 +83,6 @@ def suppressions(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> No
         print_table(listing(connection), json=json, columns=columns)
 
 
-def accounts(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """The accounts that send."""
-    from server import settings
-    from server.cli.output import fields, print_table
-    from storage.accounts import listing
-
-    with reading(settings.load(data_dir)) as connection:
-        print_table(listing(connection), json=json, columns=fields("id", "name", "created_at"))
-
-
 @contextmanager
 def reading(loaded: "Settings") -> "Iterator[Connection]":
     """A transaction that reads, on a data folder that may be empty."""
@@ -100,6 +92,20 @@ def reading(loaded: "Settings") -> "Iterator[Connection]":
     url = database.locate(loaded.database_url, loaded.data_dir)
     database.migrate(url)
     with database.Database(url) as db, db.reader() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(data_dir: "Path") -> "Iterator[Connection]":
+    """A transaction that writes, on a data folder that may be empty."""
+    from server import settings
+    from storage import database
+
+    loaded = settings.load(data_dir)
+    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    url = database.locate(loaded.database_url, loaded.data_dir)
+    database.migrate(url)
+    with database.Database(url) as db, db.writer() as connection:
         yield connection
 
 

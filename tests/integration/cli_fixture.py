@@ -132,7 +132,7 @@ def commands() -> Iterator[tuple[str, Any]]:
     """The name and the command, of groups each of theirs."""
 
     def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "commands") or command.invoke_without_command:
             yield name, command
         for word, inner in getattr(command, "commands", {}).items():
             yield from walk(inner, f"{name} {word}".strip())
@@ -148,5 +148,8 @@ ARGUMENTS = {
     "keys export": ["default"],
     "journal cat": ["1"],
     "explain": ["1"],
+    "accounts add": ["shop"],
+    "api-keys add": ["--operator"],
+    "api-keys revoke": ["1"],
 }
 ENDLESS = {"serve"}

@@ -100,6 +100,7 @@ def test_an_account_and_a_message() -> None:
     assert shapes.account(row(tables.account, created_at=NOW)) == {
         "id": "id",
         "name": "name",
+        "owner": "owner",
         "created_at": "2026-02-03T04:05:06+00:00",
     }
     shown = shapes.message(row(tables.message, account="default", deliveries=3, sent_at=None, created_at=NOW))

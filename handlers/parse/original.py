@@ -17,7 +17,8 @@ MARKER_LINE = 100  # characters; a longer line is a sentence
 # Lines above a copy of the message, as qmail, Exim, Postfix, MMDF, smail, Gmail and others write them.
 _MARKER = re.compile(
     r"(?:copy of|original|returned|unsent|undelivered|attached|enclosed|bounced|rejected|below this line"
-    r"|first|beginning of the)\b[^\n]{0,60}\b(?:message|mail|e-mail|headers?|text|content|lines)\b"
+    r"|first|beginning of the)\b[^\n]{0,60}\b"
+    r"(?:message|mail(?! (?:server|system))|e-mail|headers?|text|content|lines)\b"
     r"|\b(?:message|mail|headers?)\b[^\n]{0,20}\b(?:follows?|is below|included here|attached|headers?)\b"
     r"|\b(?:original|oorspronkelijk|urspr\u00fcngliche|mensaje original|message d'origine|messaggio originale)"
     r"|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8|\u539f\u59cb|\u90ae\u4ef6\u539f\u6587|\uc6d0\ubcf8",

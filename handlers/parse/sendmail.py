@@ -26,9 +26,9 @@ _OF_THE_CODE = {  # the Status field where the reply has no code of RFC 3463, ou
     553: {"5.1.3"},
     554: {"5.5.0"},
 }
-_POLICY = re.compile(  # RFC 3463 3.8 is what such a reply means, never an address or a mailbox
+_NO_ADDRESS = re.compile(  # RFC 3463 3.8, or 3.5 (no route), is what such a reply means, never an address or a mailbox
     r"\b(?:(?:anti-?)?(?:spam|spoof(?:ing|ed)?)|blocked|(?:black|block) ?list(?:ed)?|policy|prohibit(?:ed|ion)|"
-    r"reputation|virus)\b",
+    r"reputation|virus|unroute?able)\b",
     re.IGNORECASE,
 )
 _BORNE_OUT = {
@@ -89,7 +89,7 @@ def sober(one: RecipientStatus) -> RecipientStatus:
         return one
     if status != reply.status_of_field(one.status_field or ""):
         return one
-    borne_out = status[0] == "5" and not _POLICY.search(words) and _is_borne_out(status, words)
+    borne_out = status[0] == "5" and not _NO_ADDRESS.search(words) and _is_borne_out(status, words)
     return one if borne_out else replace(one, status=f"{status[0]}.0.0")
 
 

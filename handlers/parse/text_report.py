@@ -21,6 +21,7 @@ _BEHIND = re.compile(r"[>\"')\]]{0,3}:[ \t]*[^\s:]")
 _COMMAND = re.compile(
     r"[^\w\n]{0,20}(?:SMTP )?command\W{1,8}(?:DATA|RCPT|MAIL|EHLO|HELO|STARTTLS|BDAT)\b", re.IGNORECASE
 )
+_SENTENCE_ENDS = re.compile(r"[>\"')\]]{0,3}(?:\s{1,4}\([^()\n]{0,200}\))?(?:[.!](?:\s|\Z)|\s{0,4}\n\s{0,80}\n)")
 _PAIRS = {")": "(", "]": "[", ">": "<"}
 _EMPTY_LINE = re.compile(r"\n[ \t>]*\n")
 
@@ -30,8 +31,8 @@ def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
     text = notice.text
     words: dict[str, str] = {}
     for index, lead in enumerate(found):
-        start = lead.line if _coded(text[lead.line : lead.start]) else lead.end
         stop = found[index + 1].line if index + 1 < len(found) else len(text)
+        start = _start(text, lead, stop)
         more = clean(_reply(text[start : max(start, stop)][: 2 * WORDS]))
         key = lead.address.lower()
         known = words.get(key, "")
@@ -42,6 +43,20 @@ def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
         if key in inside or reply.read(words.get(key, ""))[0] is None or session[:3] in words[key]:
             words[key] = clean(session)
     return words
+
+
+def _start(text: str, lead: leads.Lead, stop: int) -> int:
+    """Where the words about an address begin: behind it, with the reply before it, or with the sentence it ends."""
+    before = text[lead.line : lead.start]
+    if _coded(before):
+        return lead.line
+    if lead.rank == 3 or before.rstrip(" \t<\"'").endswith((":", "=")) or not _SENTENCE_ENDS.match(text, lead.end):
+        return lead.end
+    if reply.read(text[lead.end : max(lead.end, min(stop, lead.end + WORDS))])[0] is not None:
+        return lead.end
+    paragraph = text[max(0, lead.start - WORDS // 4) : lead.start]
+    gaps = list(_EMPTY_LINE.finditer(paragraph))
+    return lead.start - len(paragraph) + (gaps[-1].end() if gaps else 0)
 
 
 def _coded(before: str) -> bool:

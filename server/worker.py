@@ -157,7 +157,8 @@ class Worker:
 
     def _transact(self, readings: Sequence[Reading | Outcome], end: int) -> None:
         with self._db.writer() as connection:
-            ledger = Ledger(connection)
+            paths = (path for reading in readings for path in reading.mail.envelope.forward_paths)
+            ledger = Ledger(connection, {path.rpartition("@")[0].lower() for path in paths})
             outcomes = [pipeline.conclude(reading, self._ports, ledger) for reading in readings]
             store(connection, outcomes, CONSUMER, end)
 

@@ -26,6 +26,7 @@ _POSITION = struct.Struct(">Q")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MAX_ENVELOPE_OCTETS = 4 << 20  # 1000 recipients of 320 characters are 1.3 MB
 MAX_MAIL_OCTETS = (1 << 30) + (64 << 10)  # the largest that can be allowed, and our Received field
+_FIRST_OCTETS = 1 << 14  # most mails in one look
 _SEARCH_OCTETS = 1 << 20
 _CHECKED_OCTETS = 1 << 30  # a mail can be full of what looks like frames: a search checks no more than that
 
@@ -69,28 +70,31 @@ def decode_envelope(data: bytes) -> Envelope:
 
 def read(fd: int, offset: int, position: int) -> Frame | None:
     """The frame at this offset of the file; None where none stands there whole."""
-    claim = _claim(fd, offset)
-    return _checked(fd, offset, position, *claim) if claim else None
+    start = os.pread(fd, _FIRST_OCTETS, offset)
+    claim = _claim(start)
+    return _checked(fd, offset, position, start, *claim) if claim else None
 
 
-def _claim(fd: int, offset: int) -> tuple[int, int, int] | None:
+def _claim(start: bytes) -> tuple[int, int, int] | None:
     """What a header says: octets of envelope and mail, checksum. None where it can't be one."""
-    header = os.pread(fd, HEADER.size, offset)
-    if len(header) < HEADER.size:
+    if len(start) < HEADER.size:
         return None
-    magic, envelope_octets, raw_octets, checksum = HEADER.unpack(header)
+    magic, envelope_octets, raw_octets, checksum = HEADER.unpack_from(start)
     if magic != MAGIC or envelope_octets > MAX_ENVELOPE_OCTETS or raw_octets > MAX_MAIL_OCTETS:
         return None
     return envelope_octets, raw_octets, checksum
 
 
-def _checked(fd: int, offset: int, position: int, envelope_octets: int, raw_octets: int, checksum: int) -> Frame | None:
-    envelope = os.pread(fd, envelope_octets, offset + HEADER.size)
-    raw = os.pread(fd, raw_octets, offset + HEADER.size + envelope_octets)
-    if len(raw) < raw_octets or _checksum(position, envelope, raw) != checksum:
+def _checked(
+    fd: int, offset: int, position: int, start: bytes, envelope_octets: int, raw_octets: int, checksum: int
+) -> Frame | None:
+    """`start`: what was read of it already."""
+    size = HEADER.size + envelope_octets + raw_octets
+    whole = start if len(start) >= size else os.pread(fd, size, offset)
+    envelope, raw = whole[HEADER.size : HEADER.size + envelope_octets], whole[HEADER.size + envelope_octets : size]
+    if len(whole) < size or _checksum(position, envelope, raw) != checksum:
         return None
-    mail = Mail(position, decode_envelope(envelope), raw)
-    return Frame(position, position + HEADER.size + envelope_octets + raw_octets, mail)
+    return Frame(position, position + size, Mail(position, decode_envelope(envelope), raw))
 
 
 def search(fd: int, offset: int, position: int) -> Frame | None:
@@ -98,10 +102,11 @@ def search(fd: int, offset: int, position: int) -> Frame | None:
     size = os.fstat(fd).st_size
     checked = 0
     for found in _occurrences(fd, offset):
-        claim = _claim(fd, found)
+        start = os.pread(fd, HEADER.size, found)
+        claim = _claim(start)
         if claim is None or found + HEADER.size + claim[0] + claim[1] > size:
             continue
-        frame = _checked(fd, found, position + found - offset, *claim)
+        frame = _checked(fd, found, position + found - offset, start, *claim)
         checked += claim[0] + claim[1]
         if frame or checked > _CHECKED_OCTETS:
             return frame

@@ -190,13 +190,12 @@ class Reader:
         while self._open(present):
             start = self._start
             end = durable if start == newest else start + os.fstat(self._fd).st_size
-            if found := self._frame(end):
+            while found := self._frame(end):
                 yield found
-            elif start == newest:
+            if start == newest:
                 return
-            else:
-                self.skipped_octets += max(0, end - self.position)
-                self.position = min(segment.start for segment in present if segment.start > start)
+            self.skipped_octets += max(0, end - self.position)
+            self.position = min(segment.start for segment in present if segment.start > start)
 
     def remove_consumed(self, position: int, keep_seconds: float = 0.0) -> int:
         """Removes the segments that end at or before this position, but never the newest. How many went.

@@ -1,6 +1,6 @@
 """What was sent, as match reads it: handlers.ports.Ledger over a connection."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, bindparam, select
@@ -45,6 +45,8 @@ def _of(column: Column[Any]) -> tuple[Select[Any], Select[Any]]:
 
 
 _BY_TOKEN = DELIVERIES.where(delivery.c.token == bindparam("token"))
+_BY_TOKENS = DELIVERIES.where(delivery.c.token.in_(bindparam("tokens", expanding=True)))
+_MOST_TOKENS = 500  # of one statement
 _BY_ENVELOPE_ID = _of(message.c.envelope_id)
 _BY_MESSAGE_ID = _of(message.c.message_id)
 _ACCOUNT = select(account.c.id, account.c.name).where(account.c.id == bindparam("account_id"))
@@ -53,11 +55,20 @@ _ACCOUNT = select(account.c.id, account.c.name).where(account.c.id == bindparam(
 class Ledger:
     """Reads inside the transaction that will store the outcome."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, expected: Iterable[str] = ()) -> None:
+        """`expected`: tokens that by_token() may be asked for; all of them cost one query."""
         self._connection = connection
+        self._expected = dict[str, Delivery | None].fromkeys(expected)
+        tokens = list(self._expected)
+        for start in range(0, len(tokens), _MOST_TOKENS):
+            for row in connection.execute(_BY_TOKENS, {"tokens": tokens[start : start + _MOST_TOKENS]}):
+                found = read(row)
+                self._expected[found.token or ""] = found
 
     def by_token(self, token: str) -> Delivery | None:
         """The delivery whose return path has this local part (lower case)."""
+        if token in self._expected:
+            return self._expected[token]
         row = self._connection.execute(_BY_TOKEN, {"token": token}).first()
         return read(row) if row else None
 

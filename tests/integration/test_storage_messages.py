@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from handlers.message import Account, Delivery, Message
 from handlers.ports import Ledger as LedgerPort
@@ -53,6 +54,18 @@ def test_a_registered_delivery_is_found_by_every_id(database: Database) -> None:
         "one_to_one",
         datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC),
     )
+
+
+def test_expected_tokens_cost_one_query(database: Database) -> None:
+    made = register(database)
+    with database.reader() as connection:
+        asked: list[object] = []
+        event.listen(connection, "before_execute", lambda *said: asked.append(said))
+        reads = Ledger(connection, ["b-1", "b-2", "b-9", "\ud800"])
+        assert [reads.by_token(token) for token in ("b-1", "b-2", "b-9", "\ud800")] == [*made[:2], None, None]
+        assert len(asked) == 1
+        assert reads.by_token("b-8") is None
+        assert len(asked) == 2
 
 
 def test_what_is_not_ours_is_not_found(database: Database) -> None:

@@ -100,7 +100,8 @@ def test_absurd_lengths_are_not_read(envelope: int, raw: int, monkeypatch: pytes
     with file_of(frame.HEADER.pack(frame.MAGIC, envelope, raw, 0)) as fd:
         monkeypatch.setattr(os, "pread", lambda fd, n, at: lengths.append(n) or pread(fd, n, at))
         assert frame.read(fd, 0, 0) is None
-    assert lengths == [frame.HEADER.size]
+    assert len(lengths) == 1
+    assert lengths[0] < 1 << 20
 
 
 def test_what_could_not_be_read_again_is_not_written() -> None:

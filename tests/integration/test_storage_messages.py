@@ -62,7 +62,7 @@ def test_expected_tokens_cost_one_query(database: Database) -> None:
         asked: list[object] = []
         event.listen(connection, "before_execute", lambda *said: asked.append(said))
         reads = Ledger(connection, ["b-1", "b-2", "b-9", "\ud800"])
-        assert [reads.by_token(token) for token in ("b-1", "b-2", "b-9", "\ud800")] == [*made[:2], None, None]
+        assert [reads.by_token(token) for token in ("b-1", "b-2", "b-9", "\ud800")] == [made[0], made[2], None, None]
         assert len(asked) == 1
         assert reads.by_token("b-8") is None
         assert len(asked) == 2

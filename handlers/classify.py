@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.bounce import Verdict
-from handlers.evidence import Evidence, Notice, Text
+from handlers.evidence import Evidence, Key, Notice, Text
 from handlers.guess import Guesser
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
@@ -56,12 +56,9 @@ class Classifier:
 
         A recipient that did not bounce gets reason unknown, type soft and the rule "delivered" or "no_bounce".
         """
-        notice = Notice.of(report)
-        seen: dict[tuple[object, ...], Verdict] = {}
+        seen: dict[Key, Verdict] = {}
         verdicts = []
-        for recipient in report.recipients:
-            evidence = Evidence.of(report, notice, recipient)
-            key = evidence.key()
+        for key, evidence in _each(report):
             if key not in seen:
                 seen[key] = self._verdict(evidence)
             verdicts.append(seen[key])
@@ -69,8 +66,7 @@ class Classifier:
 
     def explain(self, report: Report) -> tuple[Explanation, ...]:
         """As classify(), with everything that was tried."""
-        notice = Notice.of(report)
-        return tuple(self._explain(Evidence.of(report, notice, recipient)) for recipient in report.recipients)
+        return tuple(self._explain(evidence) for _, evidence in _each(report))
 
     def judge(self, example: Example) -> Verdict:
         """The verdict on a bare reply, as a failure."""
@@ -190,6 +186,13 @@ class Classifier:
         return span
 
     def _words(self, number: int, rule: Rule, text: Text) -> str:
+        if text.spans is None:
+            return self._searched(number, rule, text)
+        if number not in text.spans:
+            text.spans[number] = self._searched(number, rule, text)
+        return text.spans[number]
+
+    def _searched(self, number: int, rule: Rule, text: Text) -> str:
         found = (self._regex.get(number) or self._compiled(number)).search(text.folded)
         if found:
             return found[0].strip()
@@ -198,6 +201,19 @@ class Classifier:
     def _compiled(self, number: int) -> re.Pattern[str]:
         regex = self._regex[number] = re.compile(self._ruleset.clauses[number].regex)
         return regex
+
+
+def _each(report: Report) -> Iterator[tuple[Key, Evidence]]:
+    """Each recipient's evidence, with what the verdict hangs on. Replies that are the same are paid for once."""
+    notice = Notice.of(report)
+    lengths: dict[Key, int] = {}
+    for recipient in report.recipients:
+        evidence = Evidence.of(report, notice, recipient)
+        key = evidence.key()
+        if key not in lengths:
+            lengths[key] = notice.allow(recipient.diagnostic_code)
+        evidence.length = lengths[key]
+        yield key, evidence
 
 
 def _no_bounce(rule: str) -> Verdict:

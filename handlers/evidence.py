@@ -53,9 +53,12 @@ _IRONPORT = re.compile("Unknown address error|Other mail system problem")  # its
 _MARKS = ("-'", "->", "recipients (", " said:", " was:", "to me:", "server after")  # one stands in every wrapper
 
 
+REPLIES = 192 * 1024  # characters of a report's replies that are read at length; 700 lines of RFC 5321 4.5.3.1.5
+SHORT = 160  # and of each reply after those
+
+
 def unwrapped(reply: str) -> list[str]:
     """The reply inside of other servers' words first, then with what stood before it; or just the reply."""
-    reply = reply[:MAX_TEXT]
     if not any(mark in reply for mark in _MARKS):
         return [reply]
     wrappers = list(_WRAPPERS.finditer(reply))
@@ -73,6 +76,7 @@ class Text:
     words: frozenset[str]
     reply: bool  # what the remote said; otherwise the notice's own words
     squeezed: str = ""  # without spaces, where it was folded mid-word
+    spans: dict[int, str] | None = None  # clause -> what it matched, for a text that is asked about many recipients
 
     @classmethod
     def of(cls, text: str, reply: bool, folded_mid_word: bool = False) -> "Text":
@@ -81,6 +85,9 @@ class Text:
 
 
 _NAME = re.compile(r"[^\s<>()\[\]{},;:\"]+")  # an address, or whatever else stands between spaces and brackets
+
+
+Key = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -92,6 +99,7 @@ class Notice:
         str, str
     ]  # final_recipient -> from each place that names it to the next name; {} where nobody is named
     phase: str | None  # where the text tells one
+    left: int = REPLIES
     _read: dict[str, Text] = field(default_factory=dict)
 
     @classmethod
@@ -119,7 +127,14 @@ class Notice:
         """What about() gave, folded: once, as thousands of recipients may have the same."""
         if share not in self._read:
             self._read[share] = Text.of(_IRONPORT.sub(" ", share), reply=False)
+            self._read[share].spans = {}
         return self._read[share]
+
+    def allow(self, reply: str | None) -> int:
+        """How many characters of a reply are read. Nobody writes thousands of long ones but to keep us busy."""
+        length = MAX_TEXT if self.left > 0 else SHORT
+        self.left -= min(length, len(reply or ""))
+        return length
 
 
 @dataclass(slots=True)
@@ -131,6 +146,7 @@ class Evidence:
     recipient: RecipientStatus
     status: str  # "" where there is none, as for code
     code: str
+    length: int = MAX_TEXT  # of the reply, as far as it is read
 
     @classmethod
     def of(cls, report: Report, notice: Notice, recipient: RecipientStatus) -> "Evidence":
@@ -149,7 +165,7 @@ class Evidence:
         if kind == "x-unix" and reply.isdigit():  # Postfix and sendmail: how the program ended
             reply = f"exit status {reply}"
         if reply and (kind or self.code or not self._has_clear_field()):
-            for text in unwrapped(reply):
+            for text in unwrapped(reply[: self.length]):
                 yield Text.of(text, reply=True, folded_mid_word=kind == "x-notes")
         # a Status field that names the case is better than a notice's own words, which may be anything
         notice = "" if self._has_clear_field() else self.notice.about(self.recipient.final_recipient)
@@ -159,7 +175,7 @@ class Evidence:
     def _has_clear_field(self) -> bool:
         return self.recipient.status_field is not None and self.status[2:] in CLEAR
 
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> Key:
         """What the verdict hangs on: two recipients of a report with the same key get the same one.
 
         Their own addresses are no evidence, but for the domain where no host is named, so they count as alike.

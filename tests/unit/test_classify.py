@@ -5,30 +5,9 @@ import pickle
 import pytest
 
 from handlers.bounce import Verdict
-from handlers.classify import Classifier
-from handlers.evidence import Evidence, Notice, Text
-from handlers.report import RecipientStatus, Report
-from handlers.rule import Rule
-from handlers.ruleset import load
-from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
-
-RULESET = load()
-CLASSIFIER = Classifier(RULESET)
-CONSERVATIVE = Classifier(RULESET, Profile.CONSERVATIVE)
-
-
-def recipient(reply: str | None = None, **fields: object) -> RecipientStatus:
-    known = {"final_recipient": "jo@rcpt.example", "action": Action.FAILED, "diagnostic_type": "smtp"}
-    return RecipientStatus(**{**known, "diagnostic_code": reply, **fields})  # type: ignore[arg-type]
-
-
-def judged(reply: str | None = None, text: str = "", kind: Kind = Kind.FAILURE, **fields: object) -> Verdict:
-    report = Report(kind=kind, recipients=(recipient(reply, **fields),), text=text)
-    return CLASSIFIER.classify(report)[0]
-
-
-def _report(person: RecipientStatus, text: str = "") -> Report:
-    return Report(kind=Kind.FAILURE, recipients=(person,), text=text)
+from handlers.report import Report
+from handlers.words import Action, BounceType, Category, Kind, Reason
+from tests.unit.judged import CLASSIFIER, CONSERVATIVE, RULESET, judged, recipient
 
 
 def test_one_verdict_a_recipient_in_order() -> None:
@@ -168,129 +147,6 @@ class TestNotices:
 
     def test_the_words_of_an_address_say_nothing(self) -> None:
         assert judged("550 <user-unknown@spam.example>: no", smtp_code=550, status="5.0.0").rule == "none"
-
-
-class TestPhase:
-    def test_an_unknown_user_after_data_is_a_filter(self) -> None:
-        assert judged("550 Unknown user (in reply to end of DATA command)").reason is Reason.RECIPIENT_FILTERED
-        assert judged("550 Unknown user (in reply to RCPT TO command)").reason is Reason.USER_UNKNOWN
-
-    def test_a_transcript_tells_the_phase(self) -> None:
-        text = "mx.rcpt.example:\n>>> DATA\n<<< 550 Unknown user jo\n"
-        assert judged("550 Unknown user jo", text, status="5.0.0").reason is Reason.RECIPIENT_FILTERED
-
-    def test_a_511_stands_even_after_data(self) -> None:
-        """sendmail pipelines: the refusal of RCPT is printed behind its DATA."""
-        text = ">>> DATA\n<<< 550 5.1.1 User unknown\n<<< 503 need RCPT\n"
-        assert judged("550 5.1.1 User unknown", text, status="5.1.1").reason is Reason.USER_UNKNOWN
-
-    def test_cisco_tells_the_phase_by_its_own_status(self) -> None:
-        assert judged("5.3.0 - Other mail system problem 550-'Unknown user'").reason is Reason.RECIPIENT_FILTERED
-        assert judged("5.1.0 - Unknown address error 550-'Unknown user'").reason is Reason.USER_UNKNOWN
-
-    @pytest.mark.parametrize("status", [None, "5.0.0", "5.2.1", "5.7.1"])
-    def test_without_a_step_an_unknown_user_may_be_a_filters_word(self, status: str | None) -> None:
-        verdict = CONSERVATIVE.classify(_report(recipient("550 User unknown", status=status, smtp_code=550)))[0]
-        assert (verdict.reason, verdict.type) == (Reason.RECIPIENT_FILTERED, BounceType.SOFT)
-
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            {"status": "5.1.1"},
-            {"status": "5.0.0", "reply": "550 User unknown (in reply to RCPT TO command)"},
-            {"status": "5.0.0", "reply": "550 User unknown in local recipient table"},
-            {"status": None, "reply": "User unknown", "smtp_code": None},
-        ],
-    )
-    def test_what_confirms_an_unknown_user(self, fields: dict[str, object]) -> None:
-        told = recipient(**{"reply": "550 User unknown", "smtp_code": 550} | fields)  # type: ignore[arg-type]
-        assert CONSERVATIVE.classify(_report(told))[0].type is BounceType.HARD
-
-    @pytest.mark.parametrize(
-        ("text", "phase"),
-        [
-            ("host mx.rcpt.example[192.0.2.25] refused to talk to me: 421 no", "connect"),
-            ("Connected to 192.0.2.25 but greeting failed.", "connect"),
-            ("Connected to 192.0.2.25 but sender was rejected.", "mail"),
-            ("192.0.2.25 does not like recipient.", "rcpt"),
-            ("192.0.2.25 failed on DATA command", "data"),
-            ("192.0.2.25 failed after I sent the message.", "end"),
-            ("mx.rcpt.example [192.0.2.25] did not like our RCPT TO:", "rcpt"),
-            ("mx.rcpt.example [192.0.2.25] did not like our final DATA:", "end"),
-            ("no connection got far enough; most progress was RCPT TO response; remote host said", "rcpt"),
-            ("The error that the other server returned was: 550 no (state 14)", "rcpt"),
-            ("The error that the other server returned was: 550 no (state 18)", "end"),
-            ("(in reply to end of DATA command)", "end"),
-            ("after MAIL FROM:<ann@sender.example>", None),
-            ("SMTP error from remote mail server after MAIL FROM:<ann@sender.example>", "mail"),
-            (">>> RCPT To:<jo@rcpt.example>\n<<< 250 ok\n>>> DATA\n<<< 550 no", "data"),
-            ("The database does not talk.", None),
-        ],
-    )
-    def test_how_a_notice_tells_the_step(self, text: str, phase: str | None) -> None:
-        report = _report(recipient("550 no"), text)
-        assert Evidence.of(report, Notice.of(report), report.recipients[0]).phase() == phase
-
-    def test_each_recipient_has_its_own_step(self) -> None:
-        text = (
-            "<ann@rcpt.example>: host mx said: 550 Unknown user (in reply to RCPT TO command)\n"
-            "<bea@rcpt.example>: host mx said: 550 Unknown user (in reply to end of DATA command)\n"
-        )
-        people = [
-            recipient("550 Unknown user", final_recipient=name, smtp_code=550)
-            for name in ("ann@rcpt.example", "bea@rcpt.example")
-        ]
-        verdicts = CLASSIFIER.classify(Report(kind=Kind.FAILURE, recipients=tuple(people), text=text))
-        assert [verdict.reason for verdict in verdicts] == [Reason.USER_UNKNOWN, Reason.RECIPIENT_FILTERED]
-
-
-class Counting(Classifier):
-    """Counts how often a clause is tried."""
-
-    tries = 0
-
-    def _span(self, number: int, rule: Rule, text: Text, evidence: Evidence) -> str:
-        self.tries += 1
-        return super()._span(number, rule, text, evidence)
-
-
-class TestManyRecipients:
-    @staticmethod
-    def report(number: int) -> Report:
-        """Everybody got the same reply, each with the own address in it."""
-        names = [f"p{n}@rcpt.example" for n in range(number)]
-        people = [
-            recipient(f"550 <{name}>: this mailbox is full", final_recipient=name, smtp_code=550) for name in names
-        ]
-        return Report(
-            kind=Kind.FAILURE,
-            recipients=tuple(people),
-            text="".join(f"<{name}>:\n   it said: this mailbox is full\n" for name in names),
-        )
-
-    def test_the_same_evidence_is_judged_once(self) -> None:
-        few, many = Counting(RULESET), Counting(RULESET)
-        few.classify(self.report(2))
-        verdicts = many.classify(self.report(2000))
-        assert len(verdicts) == 2000
-        assert many.tries == few.tries > 0
-
-    def test_the_shares_of_a_notice_do_not_overlap(self) -> None:
-        report = self.report(2000)
-        notice = Notice.of(report)
-        assert len(notice.shares) == 2000
-        assert sum(map(len, notice.shares.values())) <= len(report.text)
-
-    def test_other_evidence_is_judged_again(self) -> None:
-        people = (
-            recipient("550 ann@rcpt.example mailbox is full", final_recipient="ann@rcpt.example"),
-            recipient("550 bea@rcpt.example mailbox full", final_recipient="bea@rcpt.example", action=Action.DELAYED),
-            recipient("550 cyd@rcpt.example mailbox moved to", final_recipient="cyd@rcpt.example"),
-            recipient("550 : User unknown", final_recipient="dan@rcpt.example", smtp_code=550),
-            recipient("550 : User unknown", final_recipient="eve@ezweb.ne.jp", smtp_code=550),
-        )
-        verdicts = CLASSIFIER.classify(Report(kind=Kind.FAILURE, recipients=people))
-        assert len({(verdict.rule, verdict.type) for verdict in verdicts}) == 5
 
 
 class TestOddDiagnostics:

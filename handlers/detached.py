@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from handlers import quoted
 from handlers.bounce import NONE, Link
 from handlers.report import Report
 from handlers.words import Detectability, Kind, LinkMethod, NoticeForm
@@ -44,4 +45,6 @@ def _what_is_missing(report: Report) -> str:
         return "subject_and_recipient_only" if report.original.where == "inline" else "original_without_ids"
     if report.notice_form is NoticeForm.DSN:
         return "dsn_without_original"
-    return "recipient_only" if report.recipients else "nothing_quoted"
+    if not report.recipients:
+        return "nothing_quoted"
+    return "subject_and_recipient_only" if quoted.subject(report) else "recipient_only"

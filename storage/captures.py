@@ -8,15 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, bindparam, select
 
 from handlers import inspection
+from handlers.hints import hints, receiving_domain
 from handlers.outcome import Outcome
 from handlers.words import Detectability, Kind
-from storage import originals, pages, shapes
+from storage import candidates, hand_links, originals, pages, shapes
 from storage.tables import account, capture
 from storage.upsert import insert_new
 
 _KNOWN = select(capture.c.id).where(capture.c.id.between(bindparam("first"), bindparam("last")))
 _RAW = select(capture.c.raw).where(capture.c.id == bindparam("id"))
-_SHOWN = originals.joined(capture, [column for column in capture.c if column.name != "raw"])
+_SHOWN = originals.joined(capture, [column for column in capture.c if column.name != "raw"]).add_columns(
+    hand_links.STANDING.label("hand_link_id")
+)
 _LARGEST_ID = 2**63 - 1
 
 
@@ -59,11 +62,11 @@ def find(
     page = 50 if reads_raw else 500
     for row in pages.rows(connection, statement, capture.c.id, page=page, newest_first=newest_first):
         if not reads_raw:
-            yield shapes.capture(row)
+            yield _shape(connection, row)
             continue
         octets = zlib.decompress(row["raw"])
         if wanted.contains is None or _contains(row, octets, wanted.contains):
-            shape = shapes.capture(row)
+            shape = _shape(connection, row)
             yield shapes.with_raw(shape, octets) if raw else shape
 
 
@@ -72,7 +75,7 @@ def get(connection: Connection, key: int) -> dict[str, Any] | None:
     if not 0 <= key <= _LARGEST_ID:
         return None
     row = connection.execute(_SHOWN.where(capture.c.id == key)).mappings().first()
-    return shapes.capture(row) if row else None
+    return _shape(connection, row) if row else None
 
 
 def raw(connection: Connection, key: int) -> bytes | None:
@@ -81,6 +84,17 @@ def raw(connection: Connection, key: int) -> bytes | None:
         return None
     found = connection.execute(_RAW, {"id": key}).scalar()
     return None if found is None else zlib.decompress(found)
+
+
+def _shape(connection: Connection, row: RowMapping) -> dict[str, Any]:
+    """With what other tables know of it by now."""
+    shape = shapes.capture(row)
+    if row["hints"]:
+        stated = row["hints"]["stated_recipients"]
+        shape["hints"] = row["hints"] | candidates.of(connection, stated, row["received_at"])
+    if row["hand_link_id"] is not None:
+        shape["linked_by_hand"] = hand_links.get(connection, row["hand_link_id"])
+    return shape
 
 
 def _where(statement: Select[Any], wanted: Filter) -> Select[Any]:
@@ -119,6 +133,10 @@ def findings(outcome: Outcome) -> dict[str, Any]:
         "detectability": outcome.detectability,
         "notice_form": outcome.notice_form,
         "undetectable_reason": outcome.undetectable_reason,
+        "gateway": report.gateway,
+        "language": report.language,
+        "receiving_domain": receiving_domain(report, outcome.delivery),
+        "hints": hints(report, outcome.links, outcome.detectability),
         "subject": report.subject,
         "message_id": report.message_id,
         "delivery_id": outcome.delivery and outcome.delivery.id,

@@ -17,6 +17,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 LONGEST_ADDRESS = 500  # characters; a path of RFC 5321 4.5.3.1.3 has 256 octets
+LONGEST_DOMAIN = 255  # RFC 5321 4.5.3.1.2
 
 
 def address_key(address: str) -> str:

@@ -63,7 +63,12 @@ def capture(row: RowMapping) -> dict[str, Any]:
         "detectability": row["detectability"],
         "notice_form": row["notice_form"],
         "undetectable_reason": row["undetectable_reason"],
+        "gateway": row["gateway"],
+        "language": row["language"],
+        "receiving_domain": row["receiving_domain"],
+        "hints": row["hints"],
         "links": row["links"],
+        "linked_by_hand": None,
         "reporting_mta": row["reporting_mta"],
         "report": row["report"],
         "recipients": row["recipients"],
@@ -119,6 +124,24 @@ def suppression(row: RowMapping) -> dict[str, Any]:
         "since": moment(row["since"]),
         "capture": row["capture_id"],
     }
+
+
+def hand_link(row: RowMapping) -> dict[str, Any]:
+    """`linked_by_hand` of a capture: a person's word, which proves nothing."""
+    return {
+        "delivery": row["delivery_id"],
+        "message": {name: row[name] for name in ("message_id", "subject", "campaign", "account", "recipient")},
+        "who": row["who"],
+        "when": moment(row["linked_at"]),
+        "why": row["why"],
+    }
+
+
+def undone(row: RowMapping) -> dict[str, Any] | None:
+    """Who took a link by hand back, when and why; None where it stands."""
+    if row["undone_at"] is None:
+        return None
+    return {"who": row["undone_by"], "when": moment(row["undone_at"]), "why": row["undone_why"]}
 
 
 def _original(row: RowMapping) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from storage.columns import LONGEST_ADDRESS, CleanText, Document, Key
+from storage.columns import LONGEST_ADDRESS, LONGEST_DOMAIN, CleanText, Document, Key
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -63,13 +63,20 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     message_id: int = Field(foreign_key="message.id", sa_type=Key)
     recipient: str = Field(sa_type=_ADDRESS)
-    recipient_key: str = Field(sa_type=_ADDRESS)  # in lower case, as a bounce has it
+    recipient_key: str = Field(sa_type=_ADDRESS, index=True)  # in lower case, as a bounce has it
     token: str | None = Field(sa_type=CleanText, unique=True)
 
 
 class Capture(SQLModel, table=True):
     """One mail received, raw and whole. The id is its position in the journal."""
 
+    __table_args__ = (
+        # all that blind spots are counted by, so that the count reads no capture
+        Index(
+            "ix_capture_blindspots",
+            *("detectability", "received_at", "gateway", "receiving_domain", "undetectable_reason", "language"),
+        ),
+    )
     id: int = Field(primary_key=True, sa_type=Key, sa_column_kwargs={"autoincrement": False})
     received_at: datetime = Field(index=True)
     reverse_path: str = Field(sa_type=CleanText)
@@ -82,6 +89,10 @@ class Capture(SQLModel, table=True):
     detectability: str = Field(sa_type=CleanText, index=True)
     notice_form: str | None = Field(sa_type=CleanText)
     undetectable_reason: str | None = Field(sa_type=CleanText)
+    gateway: str | None = Field(sa_type=CleanText)
+    language: str | None = Field(sa_type=CleanText)
+    receiving_domain: str | None = Field(sa_type=CleanText(LONGEST_DOMAIN))
+    hints: dict[str, Any] | None = Field(sa_type=Document)
     subject: str = Field(sa_type=CleanText)
     message_id: str | None = Field(sa_type=CleanText)  # of the capture itself
     delivery_id: int | None = Field(foreign_key="delivery.id", sa_type=Key, index=True)
@@ -124,6 +135,40 @@ class Bounce(SQLModel, table=True):
     guess: bool
     confidence: float
     created_at: datetime = Field(index=True)
+
+
+class Waiting(SQLModel, table=True):
+    """A token or an id that a capture names, and that nobody has registered yet."""
+
+    __table_args__ = (Index("ix_waiting_due", "capture_id", sqlite_where=text("due"), postgresql_where=text("due")),)
+    value: str = Field(primary_key=True, sa_type=_ADDRESS)
+    capture_id: int = Field(foreign_key="capture.id", ondelete="CASCADE", primary_key=True, sa_type=Key, index=True)
+    due: bool  # it is registered by now: the capture is to be matched again
+
+
+class HandLink(SQLModel, table=True):
+    """A person's word that a capture is about a delivery, and whether it was taken back."""
+
+    __tablename__ = "hand_link"
+    __table_args__ = (
+        Index(
+            "uq_hand_link_standing",
+            "capture_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+        _NEVER_AGAIN,
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    capture_id: int = Field(foreign_key="capture.id", ondelete="CASCADE", sa_type=Key, index=True)
+    delivery_id: int = Field(foreign_key="delivery.id", ondelete="CASCADE", sa_type=Key, index=True)
+    who: str = Field(sa_type=CleanText)
+    why: str = Field(sa_type=CleanText)
+    linked_at: datetime
+    undone_at: datetime | None
+    undone_by: str | None = Field(sa_type=CleanText)
+    undone_why: str | None = Field(sa_type=CleanText)
 
 
 class Suppression(SQLModel, table=True):
@@ -207,6 +252,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 account, message, delivery = _table(Account), _table(Message), _table(Delivery)
 capture, bounce = _table(Capture), _table(Bounce)
+waiting, hand_link = _table(Waiting), _table(HandLink)
 suppression, position = _table(Suppression), _table(Position)
 event = _table(Event)
 api_key, api_request = _table(ApiKey), _table(ApiRequest)

@@ -108,10 +108,9 @@ def test_a_listing_holds_no_more_than_a_page(database: Database, outcome_of: Mak
         read = statements(connection)
         listing = captures.find(connection, Filter(), raw=True)
         next(listing)
-        assert len(read) == 1
         assert "LIMIT" in read[0]
         assert len(list(listing)) == 199
-        assert len(read) == 5  # four pages of 50, and an empty one
+        assert len([each for each in read if "capture.raw" in each]) == 5  # four pages of 50, and an empty one
 
 
 def statements(connection: Connection) -> list[str]:

@@ -44,6 +44,10 @@ def test_a_capture() -> None:
                 "detectability",
                 "notice_form",
                 "undetectable_reason",
+                "gateway",
+                "language",
+                "receiving_domain",
+                "hints",
                 "links",
                 "reporting_mta",
                 "report",
@@ -57,6 +61,7 @@ def test_a_capture() -> None:
             )
         },
         "account": "default",
+        "linked_by_hand": None,
         "message": {
             "message_id": "<m1@s.example>",
             "envelope_id": "env-1",

@@ -62,6 +62,7 @@ def _one(connection: Connection, request: Request, key: AccountKey, domain: str)
         subject=request.subject or None,
         campaign=request.campaign or None,
         kind=request.kind,
+        fresh=not request.message_id.strip("<> "),
     )
     for delivery in made:
         yield {

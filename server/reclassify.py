@@ -25,7 +25,7 @@ from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
 from server.suppressing import Effects, Owner
-from storage import database, revision
+from storage import database, revision, waiting
 from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
@@ -117,6 +117,16 @@ class Reclassifier:
             _add_effects(tally, effects)
         return tally
 
+    def match_again(self, mails: Sequence[Mail]) -> Tally:
+        """Revises these captures, whose message is registered by now: they wait no more.
+
+        Raises DatabaseUnusable, ReaderMissing.
+        """
+        readings = self._read(mails)
+        tally = Tally(captures=len(mails), unread=len(mails) - len(readings))
+        self._replace(readings, tally, [mail.position for mail in mails])
+        return tally
+
     def _page(self, after: int, last: int) -> list[Mail]:
         with self._db.reader() as connection:
             return revision.page(connection, after, last)
@@ -146,14 +156,18 @@ class Reclassifier:
             differing = {pair.old.id for pair in self._differing(connection, readings)}
         if not differing:
             return
+        self._replace([reading for reading in readings if reading.mail.position in differing], tally)
+
+    def _replace(self, readings: Sequence[Reading], tally: Tally, done: Sequence[int] = ()) -> None:
         effects = Effects()
         with self._db.writer() as connection:
-            again = [reading for reading in readings if reading.mail.position in differing]
-            pairs = list(self._differing(connection, again, lock=True))
+            waiting.hold(connection)
+            pairs = list(self._differing(connection, readings, lock=True))
             for pair in pairs:
                 effects.take(connection, pair.old, pair.follows)
                 revision.replace(connection, pair.old, pair.new)
             effects.write(connection)
+            waiting.done(connection, done)
         for pair in pairs:
             _add_pair(tally, pair)
         _add_effects(tally, effects)

@@ -23,10 +23,11 @@ from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
 from server import sockets
 from server.reading import BoundedReader, ReaderMissing
+from server.rematch import Rematcher
 from server.resolver import DnsResolver
 from server.rulebook import classifier
 from server.settings import Settings, UserError
-from storage import database, journal, positions
+from storage import database, journal, positions, waiting
 from storage.database import Database, DatabaseUnusable
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
@@ -66,10 +67,12 @@ class Worker:
         self._keep_seconds = settings.journal_keep_seconds
         self._stored = position
         self._looked = 0.0
+        self._rematcher = Rematcher(db, ports)
+        self._matched = 0.0
         self._database_was_away = False
 
     def step(self) -> int:
-        """Stores the next batch; how many mails that were.
+        """Stores the next batch; how many mails that were. Without one: matches captures again, if any are due.
 
         Raises DatabaseUnusable or ReaderMissing, and then nothing is stored: the mails wait in the journal.
         """
@@ -79,7 +82,7 @@ class Worker:
             self._ahead.append(following)
         if not self._ahead:
             self._remove_consumed()
-            return 0
+            return self._match_again()
         batch = self._ahead[0]
         try:
             readings = batch.readings.result()
@@ -94,6 +97,7 @@ class Worker:
         self._ahead.popleft()
         self._stored = batch.end
         self._remove_consumed()
+        self._match_again()
         return len(readings)
 
     def close(self) -> None:
@@ -124,6 +128,15 @@ class Worker:
             self._reader.remove_consumed(self._stored, self._keep_seconds)
         except OSError as error:
             log.warning("what is stored can't be removed from the journal: %s", error)
+
+    def _match_again(self) -> int:
+        """Now and then, and until none is due: it asks the database."""
+        if time.monotonic() - self._matched < _LOOK_SECONDS:
+            return 0
+        matched = self._rematcher.step()
+        if not matched:
+            self._matched = time.monotonic()
+        return matched
 
     def _next(self) -> _Batch | None:
         start = self._reader.position
@@ -157,6 +170,7 @@ class Worker:
 
     def _transact(self, readings: Sequence[Reading | Outcome], end: int) -> None:
         with self._db.writer() as connection:
+            waiting.hold(connection)
             paths = (path for reading in readings for path in reading.mail.envelope.forward_paths)
             ledger = Ledger(connection, {path.rpartition("@")[0].lower() for path in paths})
             outcomes = [pipeline.conclude(reading, self._ports, ledger) for reading in readings]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from handlers.message import Delivery
-from storage import accounts, ledger, pages, shapes
+from storage import accounts, ledger, pages, shapes, waiting
 from storage.columns import address_key
 from storage.tables import account, delivery, message
 from storage.upsert import insert, insert_new
@@ -29,12 +29,16 @@ def register(
     campaign: str | None = None,
     kind: str = "marketing",
     sent_at: datetime | None = None,
+    fresh: bool = False,
 ) -> list[Delivery]:
     """A message with its recipients, each with its token (the return path's local part) or None.
 
     The deliveries come in the order of the recipients. What is registered already is not registered again; of
     the message, gaps are filled and nothing is replaced. Makes the account where it is missing. Raises ValueError
     for what cannot be, such as a token that another delivery has.
+
+    Captures that wait for one of its ids or tokens are due to be matched again; with `fresh` the caller says that
+    ids and tokens were made just now, so that nothing can name them yet.
     """
     if kind not in KINDS:
         raise ValueError(f"the kind of a message is {' or '.join(KINDS)}, not {kind!r}")
@@ -49,7 +53,11 @@ def register(
         "sent_at": sent_at,
         "created_at": datetime.now(UTC),
     }
-    return _deliver(connection, _ensure(connection, row), recipients)
+    made = _deliver(connection, _ensure(connection, row), recipients)
+    if not fresh:
+        tokens = (each.token for each in made if each.token)
+        waiting.mark(connection, (message_id, *filter(None, [envelope_id]), *tokens))
+    return made
 
 
 def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, fun
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome, Suppression
 from handlers.words import BounceType, Category
-from storage import bounces, captures, columns, pages, suppressions
+from storage import bounces, captures, columns, pages, suppressions, waiting
 from storage.columns import CleanText, address_key
 from storage.tables import bounce, capture, suppression
 from storage.upsert import insert_new
@@ -58,7 +58,16 @@ def extent(connection: Connection) -> tuple[int, int | None]:
 
 def page(connection: Connection, after: int, last: int) -> list[Mail]:
     """The next mails behind this id, at least one where there is one; together they fit in memory."""
-    sizes = select(capture.c.id, capture.c.size).where(capture.c.id > after, capture.c.id <= last)
+    return _fitting(connection, capture.c.id > after, capture.c.id <= last)
+
+
+def due(connection: Connection) -> list[Mail]:
+    """Mails that have what they waited for, as many as fit."""
+    return _fitting(connection, capture.c.id.in_(waiting.DUE))
+
+
+def _fitting(connection: Connection, *where: ColumnElement[bool]) -> list[Mail]:
+    sizes = select(capture.c.id, capture.c.size).where(*where)
     room = _PAGE_OCTETS
     ids: list[int] = []
     for key, size in connection.execute(sizes.order_by(capture.c.id).limit(_PAGE)):
@@ -102,6 +111,7 @@ def replace(connection: Connection, old: Stored, new: Revised) -> None:
     """Store `new`. A bounce of the same address keeps its id and its time; another one gets its own."""
     changed = _difference(old.capture, new.capture)
     if changed:
+        waiting.replace(connection, old.id, new.capture["links"])
         connection.execute(update(capture).where(capture.c.id == old.id), changed)
     missing = {each["ordinal"]: each for each in new.bounces}
     for was in old.bounces:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from handlers.outcome import Outcome
-from storage import bounces, captures, positions, suppressions
+from storage import bounces, captures, positions, suppressions, waiting
 
 
 def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int) -> None:
@@ -17,4 +17,5 @@ def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, po
     fresh = captures.insert(connection, outcomes)
     bounces.insert(connection, fresh)
     suppressions.insert(connection, fresh)
+    waiting.insert(connection, fresh)
     positions.put(connection, consumer, position)

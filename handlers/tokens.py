@@ -2,8 +2,9 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Self
 
 from handlers import verp
 from handlers.keys import Keys
@@ -20,6 +21,11 @@ class Tokens:
     ring: Callable[[], Keys]
     today: Callable[[], date]
     expiry: Expiry = verp.DEFAULT_EXPIRY
+
+    def at_once(self) -> Self:
+        """The same with the keys and the date of this moment: to look at the keys for each token is to look at a file."""
+        ring, today = self.ring(), self.today()
+        return replace(self, ring=lambda: ring, today=lambda: today)
 
     def verify(self, local_part: str) -> Verified:
         """verp.verify() for our domain; what is no token at all costs about the same time."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dns.resolver import NoResolverConfiguration
 
@@ -173,7 +173,8 @@ class Worker:
             waiting.hold(connection)
             paths = (path for reading in readings for path in reading.mail.envelope.forward_paths)
             ledger = Ledger(connection, {path.rpartition("@")[0].lower() for path in paths})
-            outcomes = [pipeline.conclude(reading, self._ports, ledger) for reading in readings]
+            ports = replace(self._ports, tokens=self._ports.tokens.at_once())
+            outcomes = [pipeline.conclude(reading, ports, ledger) for reading in readings]
             store(connection, outcomes, CONSUMER, end)
 
     def _read(self, mails: Sequence[Mail]) -> list[Reading | Outcome]:

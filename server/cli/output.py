@@ -50,6 +50,8 @@ _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def dumps(row: Row) -> str:
     """One line, whoever reads it; what standard output can't say stays escaped."""
     text = jsonlib.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    if text.isascii() and "\x7f" not in text:
+        return text
     try:
         text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
     except UnicodeEncodeError:

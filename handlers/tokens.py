@@ -23,7 +23,7 @@ class Tokens:
     expiry: Expiry = verp.DEFAULT_EXPIRY
 
     def at_once(self) -> Self:
-        """The same with the keys and the date of this moment: to look at the keys for each token is to look at a file."""
+        """The same with the keys and the date of this moment: a look at the keys is one at a file."""
         ring, today = self.ring(), self.today()
         return replace(self, ring=lambda: ring, today=lambda: today)
 

@@ -68,6 +68,32 @@ class BounceType(StrEnum):
     GLOBAL = "global"  # hard for several accounts
 
 
+class State(StrEnum):
+    """What became of a delivery, by all that was heard of it (docs/states.md)."""
+
+    SENT = "sent"  # nothing was heard
+    PENDING = "pending"  # delayed, and being tried again
+    SOFT = "soft"  # did not arrive, for now
+    HARD = "hard"  # did not arrive, for good, and that is proven
+    DELIVERED = "delivered"  # in the mailbox (RFC 3464 2.3.3)
+
+
+class Resolution(StrEnum):
+    """Why a delivery is soft without a proven report of it; such a one counts towards no threshold."""
+
+    ASSUMED = "assumed"  # nothing was heard for so long after the first delay
+    UNPROVEN = "unproven"  # a report says that it failed, and nothing proves the report
+
+
+class Cause(StrEnum):
+    """What changed a state."""
+
+    CAPTURE = "capture"  # a report
+    CLOCK = "clock"  # the time for one is over
+    OPERATOR = "operator"  # somebody had the captures judged again
+    ERASURE = "erasure"  # what it rested on was erased
+
+
 class Category(StrEnum):
     """What the operator should do about it: six for hard bounces, four more for soft ones."""
 

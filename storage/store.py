@@ -1,11 +1,13 @@
 """The end of a bounce's way: outcomes, what follows from them and the reader's position, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
+from handlers.events import Event, of_capture
 from handlers.outcome import Outcome
-from storage import bounces, captures, positions, suppressions, waiting
+from handlers.states import unregistered
+from storage import bounces, captures, events, positions, states, suppressions, waiting
 
 
 def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int) -> None:
@@ -18,4 +20,14 @@ def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, po
     bounces.insert(connection, fresh)
     suppressions.insert(connection, fresh)
     waiting.insert(connection, fresh)
+    changed = states.hear(connection, fresh)
     positions.put(connection, consumer, position)
+    events.put(connection, [*changed, *_told(fresh)])
+
+
+def _told(outcomes: Sequence[Outcome]) -> Iterator[Event]:
+    """What is told of captures beside the deliveries that they change."""
+    for outcome in outcomes:
+        yield from unregistered(outcome)
+        if told := of_capture(outcome):
+            yield told

@@ -171,6 +171,47 @@ class HandLink(SQLModel, table=True):
     undone_why: str | None = Field(sa_type=CleanText)
 
 
+class DeliveryState(SQLModel, table=True):
+    """How a delivery stands (handlers/states.py). One of which nothing was heard has no row."""
+
+    __tablename__ = "delivery_state"
+    __table_args__ = (
+        Index(
+            "ix_delivery_state_pending",
+            "pending_since",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+    delivery_id: int = Field(primary_key=True, foreign_key="delivery.id", sa_type=Key)
+    state: str = Field(sa_type=CleanText)
+    resolution: str | None = Field(sa_type=CleanText)
+    type: str | None = Field(sa_type=CleanText)
+    category: str | None = Field(sa_type=CleanText)
+    reason: str | None = Field(sa_type=CleanText)
+    since: datetime
+    pending_since: datetime | None
+    delivered_at: datetime | None
+    capture_id: int | None = Field(sa_type=Key)  # outlives the capture, so it refers to nothing
+
+
+class StateChange(SQLModel, table=True):
+    """A revision of a delivery's state, with what caused it."""
+
+    __tablename__ = "state_change"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    delivery_id: int = Field(foreign_key="delivery.id", sa_type=Key, index=True)
+    from_state: str = Field(sa_type=CleanText)
+    to_state: str = Field(sa_type=CleanText)
+    resolution: str | None = Field(sa_type=CleanText)
+    type: str | None = Field(sa_type=CleanText)
+    category: str | None = Field(sa_type=CleanText)
+    reason: str | None = Field(sa_type=CleanText)
+    cause: str = Field(sa_type=CleanText)
+    capture_id: int | None = Field(sa_type=Key)
+    at: datetime
+
+
 class Suppression(SQLModel, table=True):
     """An address in lower case that an account must not mail again; no account means everyone."""
 
@@ -253,6 +294,7 @@ def _table(model: type[SQLModel]) -> Table:
 account, message, delivery = _table(Account), _table(Message), _table(Delivery)
 capture, bounce = _table(Capture), _table(Bounce)
 waiting, hand_link = _table(Waiting), _table(HandLink)
+delivery_state, state_change = _table(DeliveryState), _table(StateChange)
 suppression, position = _table(Suppression), _table(Position)
 event = _table(Event)
 api_key, api_request = _table(ApiKey), _table(ApiRequest)

@@ -98,9 +98,9 @@ class Notice:
     shares: dict[
         str, str
     ]  # final_recipient -> from each place that names it to the next name; {} where nobody is named
-    phase: str | None  # where the text tells one
     left: int = REPLIES
     _read: dict[str, Text] = field(default_factory=dict)
+    _phases: dict[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, report: Report) -> "Notice":
@@ -117,7 +117,7 @@ class Notice:
         for number, (start, owner) in enumerate(places):
             end = places[number + 1][0] if number + 1 < len(places) else len(text)
             shares.setdefault(owner, []).append(text[start:end])
-        return cls(text, {owner: "\n".join(pieces) for owner, pieces in shares.items()}, _phase_in(text))
+        return cls(text, {owner: "\n".join(pieces) for owner, pieces in shares.items()})
 
     def about(self, address: str) -> str:
         """One recipient's share; everything where nobody is named, nothing where only others are."""
@@ -135,6 +135,12 @@ class Notice:
         length = MAX_TEXT if self.left > 0 else SHORT
         self.left -= min(length, len(reply or ""))
         return length
+
+    def phase_in(self, words: str) -> str | None:
+        """The step that `words` tell: looked for once, and only where a rule asks."""
+        if words not in self._phases:
+            self._phases[words] = _phase_in(words)
+        return self._phases[words]
 
 
 @dataclass(slots=True)
@@ -189,11 +195,9 @@ class Evidence:
 
     def phase(self) -> str | None:
         """The step of the SMTP dialogue that was refused, one of rule.PHASES, where the notice tells it."""
-        return (
-            _phase_in(self.recipient.diagnostic_code or "")
-            or (_phase_in(self.notice.about(self.recipient.final_recipient)) if self.notice.shares else None)
-            or self.notice.phase
-        )
+        notice = self.notice
+        places = (self.recipient.diagnostic_code or "", notice.about(self.recipient.final_recipient), notice.text)
+        return next(filter(None, map(notice.phase_in, places)), None)
 
     def _host(self) -> str:
         """Who answered; where that is not told, whoever takes mail for the domain."""

@@ -27,9 +27,9 @@ _MARKER = re.compile(
 _RULE = re.compile(r"[-=*_+.]{3,}")
 # Fields of a copied header.
 _FIELD = re.compile(
-    r"^[ \t>|]{0,6}(return-path|received|message-id|mime-version|date|from|to|subject|x-mailer|dkim-signature"
+    r"\n[ \t>|]{0,6}(return-path|received|message-id|mime-version|date|from|to|subject|x-mailer|dkim-signature"
     r"|content-type|delivered-to|sender|reply-to|x-[a-z-]{2,40}|arc-seal)[ ]?:",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _STRONG = frozenset({"received", "message-id", "return-path", "mime-version", "dkim-signature", "arc-seal"})
 _RAW = frozenset({"received", "return-path", "mime-version", "content-type", "dkim-signature"})  # else a summary
@@ -96,16 +96,17 @@ def cut(text: str) -> tuple[str, Original | None]:
 def _runs(text: str) -> Iterator[tuple[int, set[str]]]:
     """(start, names) of neighbouring fields without an empty line between."""
     start, end, names = -1, 0, set[str]()
-    for number, match in enumerate(_FIELD.finditer(text)):
+    for number, match in enumerate(_FIELD.finditer("\n" + text)):  # one character more in front
         if number > _FIELDS_SEEN:
             return
-        if start >= 0 and "\n\n" in text[end : match.start() + 1]:
+        line = match.start()
+        if start >= 0 and "\n\n" in text[end : line + 1]:
             yield start, names
             start = -1
         if start < 0:
-            start, names = match.start(), set()
+            start, names = line, set()
         names.add(match[1].lower())
-        end = match.end()
+        end = match.end() - 1
     if start >= 0:
         yield start, names
 

@@ -2,12 +2,13 @@
 
 import re
 
+# Each begins with its digit and looks behind from there: so the search leaps from digit to digit.
 # RFC 3463 2; not part of a dotted longer number (an IP address, a version).
-_STATUS = re.compile(r"(?<![\d.a-zA-Z/])([245]\.\d{1,3}\.\d{1,3})(?!\w)(?!\.\d)")
+_STATUS = re.compile(r"([245](?<![\d.a-zA-Z/].)\.\d{1,3}\.\d{1,3})(?!\w)(?!\.\d)")
 # RFC 5321 4.2: three digits, then a space, a hyphen (more lines follow) or the end.
-_CODE = re.compile(r"(?:(?<![\w.:/@#=+-])|(?<=\s:))([45][0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
+_CODE = re.compile(r"([45](?:(?<![\w.:/@#=+-].)|(?<=\s:.))[0-5]\d)(?=[ \t-]|$|:|;|,|\.\s|\)|\")")
 _STATUS_AFTER_CODE = re.compile(
-    r"(?<![\w.:/@=+])([2345][0-5]\d)[ -]{1,4}[\[(<\"']?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
+    r"([2345](?<![\w.:/@=+].)[0-5]\d)[ -]{1,4}[\[(<\"']?#?([245]\.\d{1,3}\.\d{1,3})(?!\d)(?!\.\d)"
 )
 _NO_REPLY = re.compile(r"\b451 (?:4\.4\.[12] )?reply: read error\b")  # sendmail's own words on a lost connection
 

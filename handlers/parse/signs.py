@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 SHORT = 1500  # characters of a text that says one thing
 
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
-_CODE = re.compile(
-    r"(?<![\w.:/@#=+-])[45][0-5]\d[ -]{1,3}(?:[#(\[]?[245]\.\d{1,3}\.\d{1,3}|[<A-Za-z\"'*(])"
-    r"|(?<![\d.])#?[45]\.\d\.\d{1,3}(?![\d.])"
+_CODE = re.compile(  # begins with its digit, as those in reply.py
+    r"[45](?:(?<![\w.:/@#=+-].)[0-5]\d[ -]{1,3}(?:[#(\[]?[245]\.\d{1,3}\.\d{1,3}|[<A-Za-z\"'*(])"
+    r"|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))"
 )
-_PERMANENT = re.compile(r"(?<![\w.:/@#=+-])5[0-5]\d[ -]|(?<![\d.])5\.\d\.\d{1,3}(?![\d.])")
+_PERMANENT = re.compile(r"5(?:(?<![\w.:/@#=+-].)[0-5]\d[ -]|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))")
 _DAEMON = re.compile(
     r"mailer.?daemon|post_?master|mail ?deliver|mail ?administrator|microsoft ?exchange|mail ?system"
     r"|delivery ?sub ?system|system administrator|mail ?gateway|system ?attendant|mail ?router|mail ?server"

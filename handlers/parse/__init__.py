@@ -114,7 +114,7 @@ def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
         original=original,
         in_reply_to=headers.message_ids(notice.fields.get("in-reply-to", "")),
         references=headers.message_ids(notice.fields.get("references", "")),
-        addresses_in_text=addresses.unique(notice.text),
+        addresses_in_text=addresses.each_once(notice.addresses),
         subject=notice.subject,
         from_=notice.from_,
         message_id=headers.message_id(notice.fields.get("message-id", "")),

@@ -57,8 +57,13 @@ def _bracketed(text: str, at: int) -> tuple[int, int, str] | None:
 
 def unique(text: str, most: int = MOST) -> tuple[str, ...]:
     """The addresses of `text`, each once, in order."""
+    return each_once(find(text, 4 * most), most) if "@" in text else ()
+
+
+def each_once(found: list[tuple[int, int, str]], most: int = MOST) -> tuple[str, ...]:
+    """Those of what find() gave that differ by more than case."""
     seen: dict[str, str] = {}
-    for _, _, address in find(text, 4 * most):
+    for _, _, address in found:
         seen.setdefault(address.lower(), address)
     return tuple(seen.values())[:most]
 

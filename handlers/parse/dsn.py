@@ -137,13 +137,18 @@ def action(value: str) -> Action | None:
 
 def typed(value: str) -> str | None:
     """The value behind "dns;" (RFC 3464 2.1.2); a type that is missing is missed by many."""
+    if not value:
+        return None
     value = text(value)
     return (value.partition(";")[2] if ";" in value else value).strip()[:255] or None
 
 
 def host(value: str) -> str | None:
     """The name of an MTA without the comments, addresses and ports that some print behind it."""
-    name = (typed(value) or "").partition(" ")[0].partition("(")[0]
+    name = typed(value)
+    if name is None:
+        return None
+    name = name.partition(" ")[0].partition("(")[0]
     if name.count(":") == 1:  # not of an IPv6 address
         name = name.partition(":")[0]
     return name.rstrip(".") or None

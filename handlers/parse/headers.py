@@ -96,8 +96,10 @@ def message_ids(value: str, most: int = 100) -> tuple[str, ...]:
 
 def message_id(value: str) -> str | None:
     """One Message-ID with brackets; one that lacks them gets them, what is no identifier is None."""
+    if not value:
+        return None
     found = message_ids(value, 1)
     if found:
         return found[0]
-    bare = printable(unfold(value)).strip("<> ") if value else ""
+    bare = printable(unfold(value)).strip("<> ")
     return f"<{bare}>" if "@" in bare and " " not in bare and len(bare) < 900 else None

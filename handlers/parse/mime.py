@@ -73,10 +73,13 @@ class Mail:
         self.root = Part(headers, body)
         self.leaves: list[Part] = []
         self._walk(self.root, 0)
+        self._types = {leaf.type for leaf in self.leaves}
 
     def leaf(self, *types: str) -> Part | None:
         """The first leaf of one of these types."""
-        return next((leaf for leaf in self.leaves if leaf.type in types), None)
+        if self._types.isdisjoint(types):
+            return None
+        return next(leaf for leaf in self.leaves if leaf.type in types)
 
     def _walk(self, part: Part, depth: int) -> None:
         if not part.type.startswith("multipart/"):

@@ -125,7 +125,7 @@ def one(address: str, words: str, whole: str, kind: Kind) -> RecipientStatus:
         paragraph = _with_reply(whole)
         code, status = reply.read(paragraph)
         words = clean(paragraph or words or whole)
-    found = _EXPANDED.search(words)
+    found = _expanded(words)
     return RecipientStatus(
         final_recipient=address,
         original_recipient=(found[1] or found[2]) if found else None,
@@ -134,6 +134,10 @@ def one(address: str, words: str, whole: str, kind: Kind) -> RecipientStatus:
         smtp_code=code,
         diagnostic_code=reply.one_line(words) or None,
     )
+
+
+def _expanded(words: str) -> re.Match[str] | None:
+    return _EXPANDED.search(words) if "generated " in words or "expanded " in words else None
 
 
 def _with_reply(text: str) -> str:
@@ -177,7 +181,7 @@ def _completed(one: RecipientStatus, words: dict[str, str], whole: str) -> Recip
     text = next((words[key] for key in keys if words.get(key)), "")
     if not text and whole and len(words) == 1:
         text = next(iter(words.values()))
-    expanded = _EXPANDED.search(text) or _EXPANDED.search(whole)
+    expanded = _expanded(text) or _expanded(whole)
     if "@" not in one.final_recipient and expanded:  # a file or a program, which Exim names instead of the mailbox
         one = replace(one, final_recipient=expanded[1] or expanded[2])
     if not text:

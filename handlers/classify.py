@@ -93,7 +93,7 @@ class Classifier:
         for text, numbers in self._stages(evidence):
             spans: dict[str, str] = {}
             for number in numbers:
-                rule = self._ruleset.rules[self._ruleset.clauses[number].place]
+                rule = self._ruleset.clauses[number].rule
                 spans[rule.id] = spans.get(rule.id) or self._span(number, rule, text, evidence)
             yield from spans.items()
 
@@ -149,7 +149,7 @@ class Classifier:
 
     def _hits(self, numbers: list[int], text: Text, evidence: Evidence) -> Iterator[tuple[Rule, str]]:
         for number in numbers:
-            rule = self._ruleset.rules[self._ruleset.clauses[number].place]
+            rule = self._ruleset.clauses[number].rule
             span = self._span(number, rule, text, evidence)
             if span:
                 yield rule, span
@@ -177,13 +177,13 @@ class Classifier:
 
     def _span(self, number: int, rule: Rule, text: Text, evidence: Evidence) -> str:
         """What of the text, the status or the code this clause of `rule` matches; "" if it does not."""
-        if rule.conditional and ((rule.weak and not text.reply) or not evidence.fits(rule)):
+        if not rule.conditional:
+            return self._words(number, rule, text)
+        if (rule.weak and not text.reply) or not evidence.fits(rule):
             return ""
         span = self._words(number, rule, text) if rule.patterns else evidence.status if rule.status else evidence.code
-        if span and rule.conditional:
-            provider = self._ruleset.providers[rule.provider] if rule.provider else None
-            return span if evidence.comes_from(rule, provider, text.words) else ""
-        return span
+        provider = self._ruleset.providers[rule.provider] if span and rule.provider else None
+        return span if span and evidence.comes_from(rule, provider, text.words) else ""
 
     def _words(self, number: int, rule: Rule, text: Text) -> str:
         if text.spans is None:

@@ -50,9 +50,9 @@ class BadRules(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One thing to try: a pattern of the rule at `place`, or its other conditions alone (regex "")."""
+    """One thing to try: a pattern of the rule, or its other conditions alone (regex "")."""
 
-    place: int
+    rule: Rule
     regex: str = ""
 
 
@@ -210,7 +210,7 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
     squeezed: list[int] = []
     unspaced: list[int] = []
     rarity = Counter(word for rule in rules for word in words_of(fold(rule.example.text)))
-    for place, rule in enumerate(rules):
+    for rule in rules:
         if rule.squeezed:
             squeezed.append(len(clauses))
         for pattern in rule.patterns:
@@ -218,13 +218,13 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
                 unspaced.append(len(clauses))
             for word, also in _entries(pattern, rarity):
                 by_word[word].append((len(clauses), also))
-            clauses.append(Clause(place, pattern.regex))
+            clauses.append(Clause(rule, pattern.regex))
         if not rule.patterns:
             for status in dict.fromkeys(status[2:] for status in rule.status):
                 by_status[status].append(len(clauses))
             for code in rule.codes if not rule.status else ():
                 by_code[code].append(len(clauses))
-            clauses.append(Clause(place))
+            clauses.append(Clause(rule))
     fallback = {f"{name}.toml" for name in FALLBACKS}
     return Ruleset(
         rules=tuple(rules),
@@ -235,7 +235,7 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
         by_code={code: tuple(numbers) for code, numbers in by_code.items()},
         squeezed=tuple(squeezed),
         unspaced=tuple(unspaced),
-        first_fallback=next((n for n, c in enumerate(clauses) if rules[c.place].table in fallback), len(clauses)),
+        first_fallback=next((n for n, c in enumerate(clauses) if c.rule.table in fallback), len(clauses)),
     )
 
 

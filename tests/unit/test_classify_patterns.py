@@ -112,7 +112,7 @@ def test_every_pattern_is_bounded() -> None:
 def test_a_pattern_is_found_by_its_words() -> None:
     """What matches holds a word of every key: the index leaves no match out."""
     for clause in RULESET.clauses:
-        rule = RULESET.rules[clause.place]
+        rule = clause.rule
         folded = fold(rule.example.text)
         if clause.regex and re.search(clause.regex, folded) and not rule.squeezed:
             assert rule.id in dict(CLASSIFIER.tried(rule.example)), rule.id

@@ -64,6 +64,8 @@ def _is_statistics(notice: Notice) -> bool:
     if root.parameters.get("report-type", "").lower() == "tlsrpt" or "tls-report-domain" in notice.fields:
         return True
     for leaf in notice.mail.leaves[:20]:
-        if leaf.type.startswith("application/tlsrpt") or ("!" in leaf.filename and _DMARC_FILE.search(leaf.filename[:600])):
+        if leaf.type.startswith("application/tlsrpt"):
+            return True
+        if "!" in leaf.filename and _DMARC_FILE.search(leaf.filename[:600]):
             return True
     return bool(phrases.hit("report", notice.folded_subject)) and not notice.mail.leaf("message/delivery-status")

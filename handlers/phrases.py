@@ -28,6 +28,8 @@ class BadPattern(ValueError):
     """A pattern outside of the subset; the text says what to write instead."""
 
 
+# a space at an end, dots for words that nothing follows, a mark that is a second space once folded
+_NEVER = re.compile(r"^\^? | \$?$|\.\.\.\$?$| [-_/=#&+~%] ")
 Segment = tuple[frozenset[str], ...]  # for each literal form of a piece, the whole words it is made of
 
 
@@ -72,6 +74,8 @@ _Branch = list[_Node]
 @cache
 def compile_pattern(source: str) -> Pattern:
     """Reads `source`. Raises BadPattern where it leaves the subset."""
+    if _NEVER.search(source):
+        raise BadPattern("it can never match: words have one space between, and neither marks nor spaces at the ends")
     start, end, host = source.startswith("^"), source.endswith("$"), source.startswith(".")
     reader = _Reader(source.removeprefix("^").removesuffix("$").removeprefix("."))
     branches = _alternatives(reader)

@@ -95,6 +95,10 @@ def test_patterns(pattern: str, yes: str, no: str) -> None:
         ("", "no whole word"),
         ("a|", "no whole word"),
         ("word {", "is written {m,n}"),
+        ("unknown user ", "never match"),
+        ("some words ...", "never match"),
+        ("name & address", "never match"),
+        ("^ word", "never match"),
     ],
 )
 def test_what_is_refused(pattern: str, why: str) -> None:

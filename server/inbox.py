@@ -25,6 +25,8 @@ class Inbox:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._buffer = bytearray()
+        self._searched = 0  # of these no octet is a line's end
+        self._skipping = False  # the rest of a line that is too long
         self._transport: Pausable | None = None
         self._paused = False
         self._ended = False
@@ -33,6 +35,7 @@ class Inbox:
     def attach(self, transport: Pausable) -> None:
         """From now on the octets come from this transport; what came before is forgotten (RFC 3207 4.2)."""
         self._buffer.clear()
+        self._searched, self._skipping = 0, False
         self._transport = transport
         self._paused = False
 
@@ -50,26 +53,25 @@ class Inbox:
 
     @property
     def ended(self) -> bool:
-        return self._ended and not self._buffer
+        """Whether the client sends nothing more: what is left of a line is none."""
+        return self._ended
 
-    @property
-    def has_line(self) -> bool:
-        """Whether a whole line is here already: the client is pipelining."""
-        return b"\n" in self._buffer
+    def take_line(self, most: int) -> bytes | None:
+        """The next line without its end; None where none is whole yet.
 
-    async def line(self, most: int) -> bytes | None:
-        """The next line without its end; None at the end. Raises LineTooLong after reading the line away."""
-        start = 0
-        while (at := self._buffer.find(b"\n", start)) < 0:
-            start = len(self._buffer)
-            if start > most + 1:  # the one more may be the CR of its end
-                await self._skip_line()
-                raise LineTooLong
-            if not await self._more():
-                return None
+        Raises LineTooLong as soon as the line has been read away.
+        """
+        at = self._buffer.find(b"\n", self._searched)
+        if at < 0:
+            self._searched = len(self._buffer)
+            if self._skipping or self._searched > most + 1:  # the one more may be the CR of its end
+                self._skipping = True
+                self._take(self._searched)
+            return None
         line = bytes(self._buffer[:at]).removesuffix(b"\r")
         self._take(at + 1)
-        if len(line) > most:
+        if self._skipping or len(line) > most:
+            self._skipping = False
             raise LineTooLong
         return line
 
@@ -84,6 +86,7 @@ class Inbox:
     def put_back(self, data: bytes | bytearray) -> None:
         """What was read too far is read next."""
         self._buffer[:0] = data
+        self._searched = 0
 
     # the three that aiosmtpd's PROXY protocol reads with (its AsyncReader)
 
@@ -108,15 +111,9 @@ class Inbox:
                 raise asyncio.IncompleteReadError(bytes(self._buffer[:100]), None)
         return await self.readexactly(at + len(separator))
 
-    async def _skip_line(self) -> None:
-        while (at := self._buffer.find(b"\n")) < 0:
-            self._take(len(self._buffer))
-            if not await self._more():
-                return
-        self._take(at + 1)
-
     def _take(self, n: int) -> None:
         del self._buffer[:n]
+        self._searched = 0
         if self._paused and len(self._buffer) < PAUSE_OCTETS // 2 and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()

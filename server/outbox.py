@@ -18,6 +18,11 @@ class Outbox:
         """From now on octets go to this transport."""
         self._transport = transport
 
+    @property
+    def is_choked(self) -> bool:
+        """Whether the client does not read what it was told."""
+        return self._writable is not None
+
     def say(self, line: bytes) -> None:
         self._held += line
 

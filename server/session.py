@@ -86,7 +86,11 @@ class Session(SMTP):
         transport.set_write_buffer_limits(high=_HELD_REPLIES_OCTETS)
         self.service.sessions.add(self)
         self._look_at(self._deadline())
-        self._handler_coroutine = self.loop.create_task(self._handle_client())
+        try:
+            self._begin()
+        except Exception:
+            log.exception("a session failed")
+            self.dismiss(replies.INTERNAL)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.forget()
@@ -103,6 +107,7 @@ class Session(SMTP):
 
     def resume_writing(self) -> None:
         self.outbox.resume()
+        self._talk()
 
     def forget(self) -> None:
         """The connection is over. aiosmtpd's TLS does not tell us when that was during its handshake."""
@@ -114,10 +119,12 @@ class Session(SMTP):
 
     def data_received(self, data: bytes) -> None:
         self.inbox.feed(data)
+        self._talk()
 
     def eof_received(self) -> bool:
         # Exim sends the final dot, QUIT and FIN at once: what it sent is still to be done and answered
         self.inbox.end()
+        self._talk()
         return not self.over_tls
 
     # --- deadlines
@@ -187,65 +194,97 @@ class Session(SMTP):
 
     # --- commands
 
-    async def _handle_client(self) -> None:
-        try:
-            if await self._admit():
-                self.outbox.say(self.service.greeting)
-                while await self._command():
-                    pass
-            await self.outbox.flush()
-        except (asyncio.CancelledError, ConnectionError):
-            pass  # the client went away
-        except Exception:
-            log.exception("a session failed")
-            self.dismiss(replies.INTERNAL)
-        finally:
+    def _talk(self) -> None:
+        """Answers the commands that are here.
+
+        A verb that waits becomes a task, and what comes behind it waits for its end. All others are answered right
+        here, in the callback that brought them: a future and a turn of a task for each would cost more than they do.
+        """
+        while self._may_talk():
+            try:
+                line = self.inbox.take_line(COMMAND_OCTETS)
+            except LineTooLong:
+                self._said(replies.LINE_TOO_LONG)
+                continue
+            if line is None:
+                self.outbox.send()
+                if self.inbox.ended:
+                    self._close()
+                return
+            self.progress()
+            reply = self._reply(line)
+            if isinstance(reply, _SAID):
+                self._said(reply)
+            else:
+                self._wait_for(reply)
+
+    def _may_talk(self) -> bool:
+        """Whether the next command may be answered: nothing waits, and the client reads what it was told."""
+        if self._handler_coroutine is not None or self.transport is None or self.transport.is_closing():
+            return False
+        if self.outbox.octets > _COALESCED_OCTETS:
+            self.outbox.send()
+        return not self.outbox.is_choked
+
+    def _said(self, reply: Reply | bytes) -> None:
+        if not self.answer(reply):
+            self.outbox.send()
             self._close()
 
-    async def _admit(self) -> bool:
-        """Finds out who the client is and takes one of its connections; False when the session is to end."""
-        service = self.service
-        if service.trusted_proxies and proxy.is_trusted(self.client, service.trusted_proxies):
-            client = await proxy.client_behind(self.client, self.inbox)
-            if client is None:
-                return False  # without a word: whoever does not speak the protocol is no proxy
-            self.client = client
-        if service.draining:
-            return self.answer(replies.SHUTTING_DOWN)
-        if service.usage.is_guessing(self.client):
-            return self.answer(replies.TOO_MANY_GUESSES)
-        if not service.usage.connect(self.client):
-            return self.answer(replies.TOO_MANY_CONNECTIONS)
-        self._counted = self.client
-        return True
+    def _wait_for(self, reply: Awaitable[Reply | bytes]) -> None:
+        self._handler_coroutine = self.loop.create_task(self._finish(reply))
 
-    async def _command(self) -> bool:
-        """Reads and answers one command; False when the connection is to end."""
-        if self.outbox.octets > _COALESCED_OCTETS or not self.inbox.has_line:
-            await self.outbox.flush()
+    async def _finish(self, waiting: Awaitable[Reply | bytes]) -> None:
+        """Waits for a reply, and goes on with what the client said meanwhile."""
         try:
-            line = await self.inbox.line(COMMAND_OCTETS)
-        except LineTooLong:
-            return self.answer(replies.LINE_TOO_LONG)
-        if line is None:
-            return False
-        self.progress()
-        return self.answer(await self._reply(line))
+            reply = await waiting
+        except (asyncio.CancelledError, ConnectionError):
+            self._close()  # the client went away
+            return
+        except Exception:
+            # never a word of it to the client, and never 5yz: nobody sends a bounce twice after that
+            log.exception("a command failed")
+            reply = replies.INTERNAL
+        self._handler_coroutine = None
+        self._said(reply)
+        self._talk()
 
-    async def _reply(self, line: bytes) -> Reply | bytes:
+    def _begin(self) -> None:
+        if self.service.trusted_proxies and proxy.is_trusted(self.client, self.service.trusted_proxies):
+            self._wait_for(self._greet_behind_proxy())
+        else:
+            self._said(self._greet())
+            self._talk()
+
+    def _greet(self) -> Reply | bytes:
+        """Takes one of the connections for the client, if it may have one."""
+        service = self.service
+        if service.draining:
+            return replies.SHUTTING_DOWN
+        if service.usage.is_guessing(self.client):
+            return replies.TOO_MANY_GUESSES
+        if not service.usage.connect(self.client):
+            return replies.TOO_MANY_CONNECTIONS
+        self._counted = self.client
+        return service.greeting
+
+    async def _greet_behind_proxy(self) -> Reply | bytes:
+        client = await proxy.client_behind(self.client, self.inbox)
+        if client is None:
+            raise ConnectionAbortedError  # without a word: whoever does not speak the protocol is no proxy
+        self.client = client
+        return self._greet()
+
+    def _reply(self, line: bytes) -> Reply | bytes | Awaitable[Reply | bytes]:
         word, _, argument = line.partition(b" ")
         verb = self.verbs.get(word.decode("ascii", "replace").upper())
         if verb is None:
             return replies.NOT_RECOGNISED
         try:
-            reply = verb(self, argument.strip(b" ").decode())
-            return reply if isinstance(reply, _SAID) else await reply
+            return verb(self, argument.strip(b" ").decode())
         except UnicodeDecodeError:
             return replies.SYNTAX
-        except (asyncio.CancelledError, ConnectionError):
-            raise
         except Exception:
-            # never a word of it to the client, and never 5yz: nobody sends a bounce twice after that
             log.exception("command %r failed", word[:8])
             return replies.INTERNAL
 

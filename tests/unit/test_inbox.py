@@ -30,12 +30,12 @@ def inbox(transport: Transport | None = None) -> Inbox:
     return made
 
 
-async def lines(box: Inbox) -> list[bytes | None]:
-    """All lines; None for one that was too long."""
+def lines(box: Inbox) -> list[bytes | None]:
+    """All that are here; None for one that was too long."""
     found: list[bytes | None] = []
     while True:
         try:
-            line = await box.line(MOST)
+            line = box.take_line(MOST)
         except LineTooLong:
             found.append(None)
             continue
@@ -47,33 +47,30 @@ async def lines(box: Inbox) -> list[bytes | None]:
 def expected(text: bytes) -> list[bytes | None]:
     """The obvious way: the whole text at once."""
     whole = [line.removesuffix(b"\r") for line in text.split(b"\n")[:-1]]
-    rest = text.rpartition(b"\n")[2]
-    return [line if len(line) <= MOST else None for line in whole] + [None] * (len(rest) > MOST + 1)
+    return [line if len(line) <= MOST else None for line in whole]
 
 
 @given(TEXT)
 def test_lines_do_not_depend_on_the_pieces_in_which_they_come(pieces: list[bytes]) -> None:
     async def read() -> list[bytes | None]:
         box = inbox()
-        reading = asyncio.ensure_future(lines(box))
+        found = []
         for piece in pieces:
-            await asyncio.sleep(0)
             box.feed(piece)
-        box.end()
-        return await reading
+            found += lines(box)
+        return found
 
     assert asyncio.run(read()) == expected(b"".join(pieces))
 
 
-async def test_whether_a_line_is_here() -> None:
+async def test_a_line_is_whole_or_none() -> None:
     box = inbox()
-    assert not box.has_line
+    assert box.take_line(99) is None
     box.feed(b"NO")
-    assert not box.has_line
+    assert box.take_line(99) is None
     box.feed(b"OP\n")
-    assert box.has_line
-    assert await box.line(99) == b"NOOP"
-    assert not box.has_line
+    assert box.take_line(99) == b"NOOP"
+    assert box.take_line(99) is None
 
 
 async def test_a_chunk_is_everything_that_is_here() -> None:
@@ -92,26 +89,27 @@ async def test_a_chunk_is_everything_that_is_here() -> None:
 async def test_what_is_put_back_is_read_next() -> None:
     box = inbox()
     box.feed(b"one\ntwo\n")
-    assert await box.line(9) == b"one"
+    assert box.take_line(9) == b"one"
+    box.feed(b"thr")
+    assert [box.take_line(9), box.take_line(9)] == [b"two", None]
     box.put_back(b"zero\n")
-    assert [await box.line(9) for _ in range(2)] == [b"zero", b"two"]
+    assert [box.take_line(9), box.take_line(9)] == [b"zero", None]
 
 
 async def test_the_end_comes_behind_what_was_sent() -> None:
     box = inbox()
     box.feed(b"QUIT\r\n")
     box.end()
-    assert not box.ended
-    assert await box.line(9) == b"QUIT"
     assert box.ended
-    assert await box.line(9) is None
+    assert box.take_line(9) == b"QUIT"
+    assert box.take_line(9) is None
 
 
 async def test_octets_from_before_tls_are_forgotten() -> None:
     box = inbox()
     box.feed(b"MAIL FROM:<>\r\n")
     box.attach(Transport())
-    assert not box.has_line
+    assert box.take_line(99) is None
 
 
 async def test_much_that_nobody_reads_waits_in_the_kernel() -> None:
@@ -129,15 +127,14 @@ async def test_much_that_nobody_reads_waits_in_the_kernel() -> None:
 async def test_an_endless_line_takes_no_room() -> None:
     transport = Transport()
     box = inbox(transport)
-    reading = asyncio.ensure_future(box.line(MOST))
     for _ in range(10):
         box.feed(bytes(PAUSE_OCTETS // 2))
-        await asyncio.sleep(0)
+        assert box.take_line(MOST) is None
     assert transport.calls == []  # it never came to more than one piece
     box.feed(b"end\nnext\n")
     with pytest.raises(LineTooLong):
-        await reading
-    assert await box.line(MOST) == b"next"
+        box.take_line(MOST)
+    assert box.take_line(MOST) == b"next"
 
 
 async def test_exactly_so_many_octets() -> None:
@@ -167,7 +164,7 @@ async def test_until_a_separator_within_reason() -> None:
         await box.readuntil()
 
 
-@pytest.mark.parametrize("read", [lambda box: box.line(9), lambda box: box.chunk(), lambda box: box.readexactly(2)])
+@pytest.mark.parametrize("read", [lambda box: box.chunk(), lambda box: box.readexactly(2)])
 async def test_a_reader_that_gives_up_loses_nothing(read: Callable[[Inbox], object]) -> None:
     box = inbox()
     waiting = asyncio.ensure_future(read(box))  # type: ignore[arg-type]
@@ -175,4 +172,4 @@ async def test_a_reader_that_gives_up_loses_nothing(read: Callable[[Inbox], obje
     waiting.cancel()
     await asyncio.sleep(0)
     box.feed(b"a\n")
-    assert await box.line(9) == b"a"
+    assert box.take_line(9) == b"a"

@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     rules: tuple[Path, ...] = Field((), description="Your own rule files, in front of ours")
     token_valid_days: int = Field(90, ge=1, le=3650, description="Days that a return path is good")
     token_late_days: int = Field(180, ge=1, le=3650, description="Days until it is refused; late in between")
+    pending_hours: float = Field(72, gt=0, le=24 * 365, description="Hours from the first delay until it is soft")
     journal_keep_seconds: float = Field(60, ge=0, description="Seconds that a stored mail stays in the journal")
     limits: Limits = Limits()
     data_dir: Path = Field(Path("data"), description="The data folder", exclude=True)

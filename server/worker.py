@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from dns.resolver import NoResolverConfiguration
 
@@ -22,6 +23,7 @@ from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
 from server import sockets
+from server.due import Due, utc_now
 from server.reading import BoundedReader, ReaderMissing
 from server.rematch import Rematcher
 from server.resolver import DnsResolver
@@ -56,7 +58,7 @@ class _Batch:
 class Worker:
     """Consumes one journal."""
 
-    def __init__(self, settings: Settings, db: Database, ports: Ports) -> None:
+    def __init__(self, settings: Settings, db: Database, ports: Ports, now: Callable[[], datetime] = utc_now) -> None:
         self._db = db
         self._ports = ports
         with db.reader() as connection:
@@ -66,6 +68,7 @@ class Worker:
         self._ahead: deque[_Batch] = deque()
         self._keep_seconds = settings.journal_keep_seconds
         self._stored = position
+        self._due = Due(db, timedelta(hours=settings.pending_hours), now)
         self._looked = 0.0
         self._rematcher = Rematcher(db, ports)
         self._matched = 0.0
@@ -82,6 +85,7 @@ class Worker:
             self._ahead.append(following)
         if not self._ahead:
             self._remove_consumed()
+            self._due.look()
             return self._match_again()
         batch = self._ahead[0]
         try:
@@ -97,6 +101,7 @@ class Worker:
         self._ahead.popleft()
         self._stored = batch.end
         self._remove_consumed()
+        self._due.look(readings[-1].mail.envelope.received_at)
         self._match_again()
         return len(readings)
 
@@ -222,7 +227,7 @@ def run(settings: Settings) -> None:
 
 
 @contextmanager
-def compose(settings: Settings) -> Iterator[Worker]:
+def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterator[Worker]:
     """A worker out of its parts. Raises UserError, DatabaseUnusable or KeyFileBroken."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     url = database.locate(settings.database_url, settings.data_dir)
@@ -238,7 +243,7 @@ def compose(settings: Settings) -> Iterator[Worker]:
         flag_separate=settings.separate_notices == "flag",
     )
     with Database(url, checkpoints=True) as db:
-        worker = Worker(settings, db, ports)
+        worker = Worker(settings, db, ports, now)
         try:
             yield worker
         finally:

@@ -65,6 +65,7 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Network = Annotated[str, AfterValidator(_network)]
 Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Limits(BaseModel):
@@ -123,6 +124,14 @@ class Settings(BaseSettings):
     token_late_days: int = Field(180, ge=1, le=3650, description="Days until it is refused; late in between")
     pending_hours: float = Field(72, gt=0, le=24 * 365, description="Hours from the first delay until it is soft")
     journal_keep_seconds: float = Field(60, ge=0, description="Seconds that a stored mail stays in the journal")
+    webhook_networks_allowed: tuple[Network, ...] = Field(
+        (), description="Networks that webhooks may reach though they are not public, by http too and at any port"
+    )
+    webhook_ports: tuple[Port, ...] = Field((443, 8443), description="Ports that webhooks may reach elsewhere")
+    webhook_timeout: float = Field(15, gt=0, le=60, description="Seconds that an endpoint has for its answer")
+    webhook_pause: float = Field(5, gt=0, le=3600, description="Seconds until an event is sent again; then longer")
+    webhook_days: float = Field(3, gt=0, le=30, description="Days until an event that no try delivers is a dead letter")
+    webhook_history_days: float = Field(30, gt=0, description="Days that the history of webhooks is kept")
     limits: Limits = Limits()
     data_dir: Path = Field(Path("data"), description="The data folder", exclude=True)
 

@@ -19,6 +19,7 @@ from server.cli import (
     reclassify,
     rules,
     serve,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.command()(doctor.doctor)
 app.add_typer(journal.app, name="journal")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""bouncemx serve: the three tasks, or one of them."""
+"""bouncemx serve: the tasks, or one of them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,12 @@ import typer
 
 from server.cli.options import DEFAULT_DATA_DIR, DataDir
 
-TASKS = ("intake", "worker", "web")
-
 
 def serve(
     smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="HOST:PORT to take mail at.")] = "127.0.0.1:2525",
     http: Annotated[str, typer.Option(metavar="HOST:PORT", help="HOST:PORT of the pages.")] = "127.0.0.1:8025",
     only: Annotated[
-        str, typer.Option(metavar="TASK", help="Run one task in this process: intake, worker or web.")
+        str, typer.Option(metavar="TASK", help="Run one task in this process: intake, worker, web or webhooks.")
     ] = "",
     try_it: Annotated[bool, typer.Option("--try", help="Print a return path and a line to try it with.")] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
@@ -47,8 +45,12 @@ def serve(
         from server import web
 
         web.run(loaded, http)
+    elif only == "webhooks":
+        from server import webhooks
+
+        webhooks.run(loaded)
     else:
-        raise settings.UserError(f"--only {only}: there are {', '.join(TASKS)}")
+        raise settings.UserError(f"--only {only}: there are {', '.join(supervisor.TASKS)}")
 
 
 def _make(data_dir: Path) -> None:

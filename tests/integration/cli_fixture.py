@@ -151,5 +151,8 @@ ARGUMENTS = {
     "accounts add": ["shop"],
     "api-keys add": ["--operator"],
     "api-keys revoke": ["1"],
+    "webhooks add": ["https://hooks.example.com/"],
+    **{f"webhooks {word}": ["1"] for word in ("remove", "enable", "disable", "rotate", "history", "queue")},
+    **{f"webhooks {word}": ["1"] for word in ("redeliver", "test")},
 }
 ENDLESS = {"serve"}

@@ -12,6 +12,7 @@ import server.cli
 from server.settings import UserError
 from storage import database
 from tests.integration.cli_fixture import ARGUMENTS, COMMANDS, ENDLESS, PAGE, Bouncemx, Filled
+from tests.integration.webhook_fixture import told_once
 
 pytestmark = pytest.mark.usefixtures("clean_process")
 
@@ -33,7 +34,8 @@ class TestEveryCommand:
             folder.mkdir(parents=True)
         arguments = [tmp_path if each == "." else each for each in ARGUMENTS.get(name, [])]
         said = bouncemx(*name.split(), *arguments, folder=folder)
-        if name in ("journal cat", "explain", "api-keys revoke"):
+        one_of_many = name.startswith("webhooks ") and name != "webhooks add"
+        if one_of_many or name in ("journal cat", "explain", "api-keys revoke"):
             assert (said.code, said.out) == (2, b"")
             assert "shows" in said.err
         else:
@@ -139,6 +141,9 @@ class TestPage:
         }
         if name == "api-keys ls":
             bouncemx("api-keys", "add", "--operator", folder=filled.folder)
+        if name.startswith("webhooks"):
+            arguments[name] = ARGUMENTS[name] if name == "webhooks add" else [told_once(filled.folder)]
+            arguments["webhooks"] = []
         empty = name == "mint"  # it would add to what the other tests look at
         said = bouncemx(
             *name.split(), *arguments.get(name, []), "--json", folder=tmp_path / "x" if empty else filled.folder

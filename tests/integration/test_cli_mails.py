@@ -153,7 +153,7 @@ class TestServe:
     @pytest.mark.parametrize(
         ("words", "told"),
         [
-            (["--only", "postman"], "--only postman: there are intake, worker, web"),
+            (["--only", "postman"], "--only postman: there are intake, worker, web, webhooks"),
             (["--only", "intake", "--smtp", "nonsense"], "'nonsense' is no HOST:PORT: give e.g."),
             (["--only", "intake", "--smtp", "192.0.2.1:0"], "192.0.2.1:0: "),
         ],

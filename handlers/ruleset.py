@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,8 @@ class Ruleset:
 def load(extra: Sequence[Path] = ()) -> Ruleset:
     """The operator's files first, then ours. Raises BadRules, FileNotFoundError."""
     reader = _Reader()
-    folder = files("handlers") / "rules"
-    tables = [(str(path.absolute()), path.read_bytes()) for path in extra]
-    tables += [(f"{name}.toml", (folder / f"{name}.toml").read_bytes()) for name in TABLES]
-    parsed = [(file, reader.parse(file, raw)) for file, raw in tables]
+    parsed = [(str(path.absolute()), reader.parse(str(path.absolute()), path.read_bytes())) for path in extra]
+    parsed += _ours()
     for file, table in parsed:
         reader.take_providers(file, table.get("provider", {}))
     for file, table in parsed:
@@ -86,6 +85,13 @@ def load(extra: Sequence[Path] = ()) -> Ruleset:
     if reader.problems:
         raise BadRules(reader.problems)
     return index(reader.rules, reader.providers)
+
+
+@cache
+def _ours() -> tuple[tuple[str, dict[str, Any]], ...]:
+    """File and content of each of our tables."""
+    folder = files("handlers") / "rules"
+    return tuple((f"{name}.toml", tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))) for name in TABLES)
 
 
 class _Reader:

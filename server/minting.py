@@ -32,7 +32,8 @@ class Request:
 def mint(settings: Settings, request: Request) -> list[dict[str, Any]]:
     """{"return_path", "recipient", "message_id", "envelope_id", "account"} for each. Raises UserError."""
     for recipient in request.recipients:
-        _check(recipient)
+        if not is_address(recipient):
+            raise UserError(f"recipient {recipient!r} is no address: give e.g. ann@example.com")
     settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     ring = open_or_create(settings.data_dir)
     url = database.locate(settings.database_url, settings.data_dir)
@@ -57,7 +58,7 @@ def _one(connection: Connection, request: Request, key: AccountKey, domain: str)
         connection,
         request.account,
         [(recipient, verp.mint(key, domain, recipient, today)) for recipient in request.recipients],
-        message_id=_bracketed(request.message_id) or f"<{own}@{domain}>",
+        message_id=bracketed(request.message_id) or f"<{own}@{domain}>",
         envelope_id=own,
         subject=request.subject or None,
         campaign=request.campaign or None,
@@ -75,13 +76,21 @@ def _one(connection: Connection, request: Request, key: AccountKey, domain: str)
         }
 
 
-def _check(recipient: str) -> None:
-    # RCPT's own grammar, so that what is minted for can be mailed; its parameters and source routes are no address
+def is_address(recipient: str) -> bool:
+    """Whether it can be mailed: RCPT's own grammar; its parameters and source routes are no address."""
     path = forward_path(f"TO:<{recipient}>")
-    if path is None or path.address != recipient or not path.domain:
-        raise UserError(f"recipient {recipient!r} is no address: give e.g. ann@example.com")
+    return path is not None and path.address == recipient and bool(path.domain)
 
 
-def _bracketed(message_id: str) -> str:
+def with_return_path(row: dict[str, Any], domain: str) -> dict[str, Any]:
+    """A capture or a bounce whose message tells the address that it was sent from; null where it had no token."""
+    if row["message"]:
+        token = row["message"]["token"]
+        row["message"]["return_path"] = f"{token}@{domain}" if token else None
+    return row
+
+
+def bracketed(message_id: str) -> str:
+    """A Message-ID in its angle brackets, whether it came with or without; "" stays."""
     inner = message_id.strip().removeprefix("<").removesuffix(">")
     return f"<{inner}>" if inner else ""

@@ -89,6 +89,8 @@ class Limits(BaseModel):
     drain_timeout: float = Field(10, gt=0, description="Seconds that a stop waits for messages being received")
     reserve_octets: int = Field(4 << 20, ge=0, description="Room on the disk that must stay free")
     parse_seconds: float = Field(10, gt=0, description="Seconds that reading one mail may take")
+    api_requests: int = Field(1200, ge=1, description="Requests to the API a minute, with one key")
+    api_body_octets: int = Field(8 << 20, ge=1024, description="Content of one request to the API")
     parse_octets: int = Field(1 << 30, ge=256 << 20, description="Memory that reading one mail may take")
 
 

@@ -14,7 +14,7 @@ from storage.columns import address_key
 from storage.tables import account, bounce
 from storage.upsert import insert_new
 
-_SHOWN = originals.joined(bounce, bounce.c)
+SHOWN = originals.joined(bounce, bounce.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 
 def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
     """The bounces as `bounces --json` shows them, newest last; read as they are taken, a page at a time."""
-    statement = _SHOWN
+    statement = SHOWN
     if wanted.address is not None:
         statement = statement.where(bounce.c.address_key == address_key(wanted.address))
     if wanted.type is not None:

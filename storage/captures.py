@@ -17,7 +17,7 @@ from storage.upsert import insert_new
 
 _KNOWN = select(capture.c.id).where(capture.c.id.between(bindparam("first"), bindparam("last")))
 _RAW = select(capture.c.raw).where(capture.c.id == bindparam("id"))
-_SHOWN = originals.joined(capture, [column for column in capture.c if column.name != "raw"]).add_columns(
+SHOWN = originals.joined(capture, [column for column in capture.c if column.name != "raw"]).add_columns(
     hand_links.STANDING.label("hand_link_id")
 )
 _LARGEST_ID = 2**63 - 1
@@ -55,27 +55,27 @@ def find(
     connection: Connection, wanted: Filter, *, raw: bool = False, newest_first: bool = False
 ) -> Iterator[dict[str, Any]]:
     """The captures as `captures --json` shows them, newest last; read as they are taken, a page at a time."""
-    statement = _where(_SHOWN, wanted)
+    statement = _where(SHOWN, wanted)
     reads_raw = raw or wanted.contains is not None
     if reads_raw:
         statement = statement.add_columns(capture.c.raw)
     page = 50 if reads_raw else 500
     for row in pages.rows(connection, statement, capture.c.id, page=page, newest_first=newest_first):
         if not reads_raw:
-            yield _shape(connection, row)
+            yield shape(connection, row)
             continue
         octets = zlib.decompress(row["raw"])
         if wanted.contains is None or _contains(row, octets, wanted.contains):
-            shape = _shape(connection, row)
-            yield shapes.with_raw(shape, octets) if raw else shape
+            shown = shape(connection, row)
+            yield shapes.with_raw(shown, octets) if raw else shown
 
 
 def get(connection: Connection, key: int) -> dict[str, Any] | None:
     """One capture as `captures --json` shows it."""
     if not 0 <= key <= _LARGEST_ID:
         return None
-    row = connection.execute(_SHOWN.where(capture.c.id == key)).mappings().first()
-    return _shape(connection, row) if row else None
+    row = connection.execute(SHOWN.where(capture.c.id == key)).mappings().first()
+    return shape(connection, row) if row else None
 
 
 def raw(connection: Connection, key: int) -> bytes | None:
@@ -86,15 +86,15 @@ def raw(connection: Connection, key: int) -> bytes | None:
     return None if found is None else zlib.decompress(found)
 
 
-def _shape(connection: Connection, row: RowMapping) -> dict[str, Any]:
-    """With what other tables know of it by now."""
-    shape = shapes.capture(row)
-    if row["hints"]:
+def shape(connection: Connection, row: RowMapping, *, all_accounts: bool = True) -> dict[str, Any]:
+    """With what other tables know of it by now; candidates may be of any account."""
+    shown = shapes.capture(row)
+    if row["hints"] and all_accounts:
         stated = row["hints"]["stated_recipients"]
-        shape["hints"] = row["hints"] | candidates.of(connection, stated, row["received_at"])
+        shown["hints"] = row["hints"] | candidates.of(connection, stated, row["received_at"])
     if row["hand_link_id"] is not None:
-        shape["linked_by_hand"] = hand_links.get(connection, row["hand_link_id"])
-    return shape
+        shown["linked_by_hand"] = hand_links.get(connection, row["hand_link_id"])
+    return shown
 
 
 def _where(statement: Select[Any], wanted: Filter) -> Select[Any]:

@@ -10,7 +10,7 @@ from handlers.message import Delivery
 from storage import accounts, ledger, pages, shapes, waiting
 from storage.columns import address_key
 from storage.tables import account, delivery, message
-from storage.upsert import insert, insert_new
+from storage.upsert import Insert, insert, insert_new
 
 KINDS = ("marketing", "one_to_one")
 _LONGEST = 998  # octets of an id or a token: a line of RFC 5322 2.1.1
@@ -42,7 +42,7 @@ def register(
     """
     if kind not in KINDS:
         raise ValueError(f"the kind of a message is {' or '.join(KINDS)}, not {kind!r}")
-    _check(message_id, envelope_id, recipients)
+    check(message_id, envelope_id, recipients)
     row = {
         "account_id": accounts.ensure(connection, account_name).id,
         "message_id": message_id,
@@ -72,12 +72,16 @@ def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[d
 
 def _ensure(connection: Connection, row: dict[str, Any]) -> int:
     """The key of the message, made or with its gaps filled."""
+    key: int = connection.execute(filling_gaps(connection).returning(message.c.id), row).scalar_one()
+    return key
+
+
+def filling_gaps(connection: Connection) -> Insert:
+    """Registers a message; of one that is registered already, gaps are filled and nothing is replaced."""
     gaps = ("envelope_id", "subject", "campaign", "sent_at")
     new = insert(connection, message)
     filled = {name: func.coalesce(message.c[name], new.excluded[name]) for name in gaps}
-    statement = new.on_conflict_do_update(index_elements=["account_id", "message_id"], set_=filled)
-    key: int = connection.execute(statement.returning(message.c.id), row).scalar_one()
-    return key
+    return new.on_conflict_do_update(index_elements=["account_id", "message_id"], set_=filled)
 
 
 def _deliver(connection: Connection, key: int, recipients: Sequence[tuple[str, str | None]]) -> list[Delivery]:
@@ -110,7 +114,8 @@ def _present(
     return {(each.recipient, each.token): each for each in deliveries}
 
 
-def _check(message_id: str, envelope_id: str | None, recipients: Sequence[tuple[str, str | None]]) -> None:
+def check(message_id: str, envelope_id: str | None, recipients: Sequence[tuple[str, str | None]]) -> None:
+    """Raises ValueError for what no message can have."""
     _check_word("Message-ID", message_id, _LONGEST)
     if envelope_id is not None:
         _check_word("envelope id", envelope_id, _LONGEST)

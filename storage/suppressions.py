@@ -12,7 +12,7 @@ from storage.columns import address_key
 from storage.tables import account, suppression
 from storage.upsert import insert_new
 
-_SHOWN = select(*suppression.c, account.c.name.label("account")).join_from(
+SHOWN = select(*suppression.c, account.c.name.label("account")).join_from(
     suppression, account, suppression.c.account_id == account.c.id, isouter=True
 )
 _CHUNK = 500  # both databases bound the number of parameters of a statement
@@ -48,7 +48,7 @@ def listing(
     connection: Connection, account_name: str | None = None, *, newest_first: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Every suppression as `suppressions --json` shows it, newest last; for an account those that hold for it."""
-    statement = _for(_SHOWN, account_name)
+    statement = _for(SHOWN, account_name)
     for each in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
         yield shapes.suppression(each)
 
@@ -66,7 +66,7 @@ def check(
     found: dict[str, list[dict[str, Any]]] = {}
     keys = list(asked)
     for start in range(0, len(keys), _CHUNK):
-        of_these = _SHOWN.where(suppression.c.address.in_(keys[start : start + _CHUNK]))
+        of_these = SHOWN.where(suppression.c.address.in_(keys[start : start + _CHUNK]))
         statement = _for(of_these, account_name).order_by(suppression.c.id)
         for each in connection.execute(statement).mappings():
             for spelling in asked[each["address"]]:

@@ -7,7 +7,12 @@ import hypothesis
 import pytest
 import uvloop
 
-pytest_plugins = ["tests.intake_fixture", "tests.integration.cli_fixture", "tests.integration.reclassify_fixture"]
+pytest_plugins = [
+    "tests.intake_fixture",
+    "tests.integration.cli_fixture",
+    "tests.integration.api_fixture",
+    "tests.integration.reclassify_fixture",
+]
 
 hypothesis.settings.register_profile("bouncemx", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("bouncemx")

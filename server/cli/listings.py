@@ -27,13 +27,14 @@ def captures(
     """Every mail that was received on a return path, newest last."""
     from server import settings
     from server.cli.output import print_table
+    from server.minting import with_return_path
     from storage.captures import Filter, find
 
     loaded = settings.load(data_dir)
     with reading(loaded) as connection:
         found = find(connection, Filter(contains=contains or None), raw=raw and json)
         print_table(
-            (_with_return_path(row, loaded) for row in found),
+            (with_return_path(row, loaded.return_path_domain) for row in found),
             json=json,
             columns=[
                 ("id", lambda row: row["id"]),
@@ -50,6 +51,7 @@ def bounces(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The verdicts on deliveries, newest last."""
     from server import settings
     from server.cli.output import fields, print_table
+    from server.minting import with_return_path
     from storage.bounces import Filter, find
 
     loaded = settings.load(data_dir)
@@ -57,7 +59,7 @@ def bounces(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         columns = fields(
             "id", "created_at", "account", "address", "type", "category", "reason", "rule", "status", "capture"
         )
-        found = (_with_return_path(row, loaded) for row in find(connection, Filter()))
+        found = (with_return_path(row, loaded.return_path_domain) for row in find(connection, Filter()))
         print_table(found, json=json, columns=columns)
 
 
@@ -107,14 +109,6 @@ def writing(data_dir: "Path") -> "Iterator[Connection]":
     database.migrate(url)
     with database.Database(url) as db, db.writer() as connection:
         yield connection
-
-
-def _with_return_path(row: dict[str, Any], loaded: "Settings") -> dict[str, Any]:
-    """What was sent, with the address that it was sent from; null where it was given no token."""
-    if row["message"]:
-        token = row["message"]["token"]
-        row["message"]["return_path"] = f"{token}@{loaded.return_path_domain}" if token else None
-    return row
 
 
 def _first(row: dict[str, Any], field: str) -> object:

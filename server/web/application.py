@@ -23,18 +23,22 @@ log = logging.getLogger("bouncemx.web")
 _THREADS = 4  # pages that are being made at once; the others wait
 
 
-def site(db: Database, journal: Path, hosts: frozenset[str] = frozenset()) -> ASGIApp:
-    """The ASGI application. `hosts`: the names that it answers to; all where none is given."""
+def site(
+    db: Database, journal: Path, hosts: frozenset[str] = frozenset(), api: tuple[str, ASGIApp] | None = None
+) -> ASGIApp:
+    """The ASGI application. `hosts`: the names that it answers to; all where none is given. `api`: where, and what."""
     app = FastAPI(title="bouncemx", openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.db = db
     app.state.journal = journal
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
+    if api is not None:
+        app.mount(*api)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_misunderstood)
     app.exception_handler(DatabaseUnusable)(_away)
     app.exception_handler(Exception)(_broken)
-    return Guard(app, hosts, errors.page)
+    return Guard(app, hosts, errors.page, api[0] if api else None)
 
 
 @contextlib.asynccontextmanager

@@ -28,11 +28,17 @@ _METHODS = ("GET", "HEAD")
 class Guard:
     """Stands around the whole site, so that its error pages are under the same rules."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], refuse: Callable[[int, str], Response]) -> None:
-        """`hosts`: the names to answer to, all of them where it is empty; `refuse`: makes an error page."""
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str], refuse: Callable[[int, str], Response], writable: str | None = None
+    ) -> None:
+        """`hosts`: the names to answer to, all of them where it is empty; `refuse`: makes an error page.
+
+        `writable`: the path below which methods that write are let through.
+        """
         self._app = app
         self._hosts = hosts
         self._refuse = refuse
+        self._writable = f"{writable}/" if writable else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,10 +46,12 @@ class Guard:
             return
         app: ASGIApp = self._refusal(scope) or self._app
         answer = _Answer(send, head=scope["method"] == "HEAD")
-        await app({**scope, "method": "GET"}, receive, answer.send)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        await app({**scope, "method": method}, receive, answer.send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        if scope["method"] not in _METHODS:
+        writable = self._writable is not None and scope["path"].startswith(self._writable)
+        if scope["method"] not in _METHODS and not writable:
             response = self._refuse(405, "These pages only read: GET and HEAD.")
             response.headers["allow"] = ", ".join(_METHODS)
             return response

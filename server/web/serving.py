@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 
 from server import sockets
+from server.api.application import PREFIX, application
 from server.settings import Settings
 from server.web.application import site
 from server.web.guard import allowed_hosts
@@ -35,7 +36,7 @@ def run(settings: Settings, address: str) -> None:
     bound = [str(listener.getsockname()[0]) for listener in listeners]
     with Database(url) as db:
         config = uvicorn.Config(
-            site(db, settings.journal, allowed_hosts(address, bound)),
+            site(db, settings.journal, allowed_hosts(address, bound), (PREFIX, application(db, settings))),
             http="h11",
             ws="none",
             log_config=None,

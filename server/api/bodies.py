@@ -1,0 +1,97 @@
+"""What may be sent to the API. An unknown field is refused, like an unknown parameter."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from storage.api_keys import Scope
+
+MOST = 10_000  # of anything in one request
+
+_Text = Annotated[str, Field(max_length=998)]
+
+
+class NewRecipient(BaseModel):
+    """A recipient whose return path your application has minted with the key of the account."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = Field(max_length=320, examples=["ann@example.com"])
+    return_path: str = Field(max_length=320, description="Its token is verified: it must be for this address")
+
+
+class NewMessage(BaseModel):
+    """A message that is, or was, sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message_id: _Text | None = Field(
+        None, description="Of its header, with or without angle brackets; made where it is not given"
+    )
+    recipients: list[Annotated[str, Field(max_length=320)] | NewRecipient] = Field(
+        min_length=1, max_length=MOST, description="Addresses, or addresses with the return path each has"
+    )
+    mint: bool = Field(True, description="Give each a return path. False: known by Message-ID and envelope id alone")
+    envelope_id: _Text | None = Field(None, description="ENVID (RFC 3461), where your mailer sends one of its own")
+    subject: _Text | None = None
+    campaign: _Text | None = None
+    kind: Literal["marketing", "one_to_one"] = "marketing"
+    sent_at: AwareDatetime | None = None
+
+
+class Registration(BaseModel):
+    """Up to ten thousand messages, with as many recipients together."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "messages": [
+                    {
+                        "message_id": "<42@news.example.com>",
+                        "recipients": ["ann@example.com", "bob@example.com"],
+                        "subject": "June",
+                        "campaign": "spring",
+                    }
+                ]
+            }
+        },
+    )
+
+    messages: list[NewMessage] = Field(min_length=1, max_length=MOST)
+
+
+class Addresses(BaseModel):
+    """Up to ten thousand addresses."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"addresses": ["ann@example.com", "bob@example.com"]}},
+    )
+
+    addresses: list[Annotated[str, Field(min_length=1, max_length=320)]] = Field(min_length=1, max_length=MOST)
+
+
+class NewAccount(BaseModel):
+    """An account to make."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"name": "shop", "owner": "Acme Ltd"}}
+    )
+
+    name: str = Field(min_length=1, max_length=200)
+    owner: str | None = Field(None, min_length=1, max_length=200, description="Who has it; else an owner of its own")
+
+
+class NewKey(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"name": "newsletter", "scopes": ["read"]}}
+    )
+
+    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
+    name: str = Field("", max_length=200, description="What it is for")
+    expires_at: AwareDatetime | None = Field(None, description="Good until then; else until it is revoked")

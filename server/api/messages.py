@@ -1,0 +1,68 @@
+"""Messages: registering what is sent, which gives the return paths, and looking at it."""
+
+from typing import Annotated
+
+from fastapi import Header
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from server.api import registering
+from server.api.access import Reads, Registers
+from server.api.bodies import Registration
+from server.api.parameters import AskedForMessages, Id
+from server.api.routes import answer, router, with_content
+from storage import records, shapes
+from storage.tables import account, delivery, message
+
+routes = router("messages")
+
+_SHOWN = select(
+    *message.c,
+    account.c.name.label("account"),
+    select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
+).join_from(message, account, message.c.account_id == account.c.id)
+
+
+_Key = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="Where messages come without a message_id: the same key again gives the same return paths",
+    ),
+]
+
+
+@routes.post(
+    "/messages", response_model=records.Answer[records.Registered], responses=with_content(), summary="Register"
+)
+def register(access: Registers, body: Registration, idempotency_key: _Key = None) -> Response:
+    """Registers messages and tells the return path of each recipient: the envelope sender to send with.
+
+    The same message_id and recipient again give the same return path and register nothing again. All of a request
+    is registered, or nothing.
+    """
+    with access.writing() as mine:
+        rows = registering.register(mine.connection, access.service.settings, access.one_account, body, idempotency_key)
+    return answer({"items": rows})
+
+
+@routes.get("/messages", response_model=records.Items[records.Message], summary="List")
+def messages(access: Reads, asked: AskedForMessages) -> Response:
+    """What was registered."""
+    statement = _SHOWN
+    if asked.message_id is not None:
+        statement = statement.where(message.c.message_id == asked.message_id)
+    if asked.campaign is not None:
+        statement = statement.where(message.c.campaign == asked.campaign)
+    with access.reading() as mine:
+        page = mine.page(statement, message.c.id, message.c.account_id, asked)
+    return answer(page.shown(shapes.message))
+
+
+@routes.get("/messages/{id}", response_model=records.Message, summary="Show")
+def one(access: Reads, id: Id) -> Response:  # noqa: A002 - the name in the document
+    """One message."""
+    with access.reading() as mine:
+        return answer(shapes.message(mine.one(_SHOWN, message.c.id, message.c.account_id, id)))

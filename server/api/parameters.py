@@ -1,0 +1,84 @@
+"""What may stand behind the question mark, and in a path."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from handlers.events import EventType
+from handlers.words import BounceType, Category, Detectability, Kind, Reason
+
+LARGEST = 2**63 - 1
+Id = Annotated[int, Path(ge=0, le=LARGEST)]
+Address = Annotated[str, Field(min_length=1, max_length=320, examples=["ann@example.com"])]
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class Turning(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cursor: str | None = Field(
+        None, pattern=r"^[0-9]{1,18}$", description="The page behind this cursor, which the page before it told"
+    )
+    limit: int = Field(100, ge=1, le=1000, description="Items of a page")
+    order: Order = Field(Order.NEWEST, description="`oldest` follows what comes in: ask again with the last cursor")
+
+
+class CapturesAsked(Turning):
+    limit: int = Field(50, ge=1, le=100, description="Items of a page")
+    kind: Kind | None = None
+    detectability: Detectability | None = None
+
+
+class BouncesAsked(Turning):
+    type: BounceType | None = None
+    category: Category | None = None
+    reason: Reason | None = None
+    address: Address | None = Field(None, description="Case is ignored")
+    capture: int | None = Field(None, ge=0, le=LARGEST, description="Those drawn from this capture")
+    delivery: int | None = Field(None, ge=0, le=LARGEST, description="Those of this delivery")
+
+
+class MessagesAsked(Turning):
+    message_id: str | None = Field(None, max_length=998, description="With its angle brackets")
+    campaign: str | None = Field(None, max_length=998)
+
+
+class DeliveriesAsked(Turning):
+    recipient: Address | None = Field(None, description="Case is ignored")
+    message: int | None = Field(None, ge=0, le=LARGEST, description="Those of the message with this id")
+
+
+class SuppressionsAsked(Turning):
+    address: Address | None = Field(None, description="Case is ignored")
+    type: BounceType | None = None
+    reason: Reason | None = None
+
+
+class EventsAsked(Turning):
+    order: Order = Field(Order.OLDEST, description="`oldest` follows what comes in")
+    type: EventType | None = None
+    delivery: int | None = Field(None, ge=0, le=LARGEST, description="Those of this delivery")
+
+
+class StatisticsAsked(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    since: AwareDatetime | None = Field(None, description="From when on; 30 days ago where it is not given")
+
+
+AskedForCaptures = Annotated[CapturesAsked, Query()]
+AskedForBounces = Annotated[BouncesAsked, Query()]
+AskedForMessages = Annotated[MessagesAsked, Query()]
+AskedForDeliveries = Annotated[DeliveriesAsked, Query()]
+AskedForSuppressions = Annotated[SuppressionsAsked, Query()]
+AskedForEvents = Annotated[EventsAsked, Query()]
+AskedForStatistics = Annotated[StatisticsAsked, Query()]
+AskedForPage = Annotated[Turning, Query()]

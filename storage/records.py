@@ -1,0 +1,219 @@
+"""The types of what shapes.py makes: what the API answers, and what its client gives back.
+
+Times are ISO 8601 in UTC. What kind, type, category, reason and the like may be stands in docs/words.md.
+"""
+
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import TypedDict  # pydantic reads the one of `typing` only from Python 3.12 on
+
+Item = TypeVar("Item")
+
+
+class Items(TypedDict, Generic[Item]):
+    """A page of a list: `cursor` leads to the next one, and `more` says whether there is one now."""
+
+    items: list[Item]
+    cursor: str | None
+    more: bool
+
+
+class Answer(TypedDict, Generic[Item]):
+    """All that was asked for."""
+
+    items: list[Item]
+
+
+class Account(TypedDict):
+    """A tenant; without an owner it is an owner of its own."""
+
+    id: int
+    name: str
+    owner: str | None
+    created_at: str
+
+
+class ApiKey(TypedDict):
+    """What a program calls the API with; `account` null means an operator's."""
+
+    id: int
+    account: str | None
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class NewApiKey(ApiKey):
+    """A key with its text, which is told this once."""
+
+    key: str
+
+
+class Message(TypedDict):
+    """A message that an account sent, and to how many."""
+
+    id: int
+    account: str
+    message_id: str
+    envelope_id: str | None
+    subject: str | None
+    campaign: str | None
+    kind: str
+    sent_at: str | None
+    created_at: str
+    deliveries: int
+
+
+class Registered(TypedDict):
+    """One recipient of a registered message: send to it with `return_path` as the envelope sender."""
+
+    return_path: str | None
+    recipient: str
+    message_id: str
+    envelope_id: str | None
+    account: str
+    delivery: int
+
+
+class Original(TypedDict):
+    """The message that something is about, and the recipient that it was sent to."""
+
+    message_id: str
+    envelope_id: str | None
+    subject: str | None
+    campaign: str | None
+    kind: str
+    account: str
+    recipient: str
+    token: str | None
+    return_path: str | None
+
+
+class Envelope(TypedDict):
+    """How a capture came in (RFC 5321)."""
+
+    reverse_path: str
+    forward_paths: list[str]
+    helo: str
+    client: str
+    protocol: str
+    tls: str | None
+
+
+class Recipient(TypedDict):
+    """What a capture says of one recipient, and the verdict on it."""
+
+    address: str | None
+    original_recipient: str | None
+    final_recipient: str | None
+    action: str | None
+    status: str | None
+    smtp_code: int | None
+    diagnostic: str | None
+    remote_mta: str | None
+    reason: str | None
+    category: str | None
+    type: str | None
+    rule: str | None
+
+
+class Capture(TypedDict):
+    """One mail that was received on a return path or a watched address, with what was found out about it."""
+
+    id: int
+    received_at: str
+    envelope: Envelope
+    subject: str
+    message_id: str | None
+    kind: str
+    detectability: str
+    notice_form: str | None
+    undetectable_reason: str | None
+    links: list[dict[str, Any]]
+    reporting_mta: str | None
+    report: dict[str, Any]
+    recipients: list[Recipient]
+    account: str | None
+    message: Original | None
+    authentication: dict[str, Any]
+    trust: str | None
+    faults: list[str]
+    held: str | None
+    size: int
+
+
+class Bounce(TypedDict):
+    """The verdict on one delivery, drawn from a capture."""
+
+    id: int
+    capture: int
+    address: str
+    account: str
+    token: str | None
+    message: Original | None
+    type: str
+    category: str
+    reason: str
+    rule: str
+    status: str | None
+    smtp_code: int | None
+    diagnostic: str | None
+    action: str | None
+    span: str
+    guess: bool
+    confidence: float
+    created_at: str
+
+
+class Suppression(TypedDict):
+    """An address not to mail again; `account` null means everyone, `capture` null that a person said it."""
+
+    address: str
+    account: str | None
+    type: str
+    category: str
+    reason: str
+    since: str
+    capture: int | None
+
+
+class Checked(TypedDict):
+    """An address that was asked about: its own suppressions and everyone's."""
+
+    address: str
+    suppressed: bool
+    suppressions: list[Suppression]
+
+
+class Event(TypedDict):
+    """A fact that a sender is told; `sequence` counts those of one delivery."""
+
+    id: str
+    type: str
+    timestamp: str
+    account: str | None
+    delivery: int | None
+    sequence: int | None
+    data: dict[str, Any]
+
+
+class Count(TypedDict):
+    """How often a value came."""
+
+    value: str
+    number: int
+
+
+class Statistics(TypedDict):
+    """What came in since `since`; at most the newest `counted_at_most` of each are counted."""
+
+    since: str
+    counted_at_most: int
+    kinds: list[Count]
+    detectabilities: list[Count]
+    types: list[Count]
+    categories: list[Count]
+    reasons: list[Count]

@@ -1,0 +1,136 @@
+"""An account sees its own rows alone: every route of the API, with another account's ids, tells nothing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from server.api.application import build
+from server.settings import Settings
+from storage.api_keys import Scope
+from tests.integration.api_fixture import ALL, Api
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What to ask of a route, with {ids} of an account put in, and what shows that something is its own."""
+
+    path: str
+    body: Any = None
+    shows: str = ""  # stands in the answer to the account itself, where a list has it
+    operators: bool = False  # only for an operator's key
+    own: int = 200
+    others: int = field(default=404)  # to the other account: not there; a list without the rows is 200
+
+
+def listed(path: str, shows: str) -> Probe:
+    return Probe(path, shows=shows, others=200)
+
+
+# a route that is not here fails the test below: whoever adds one says how another account is kept out of it
+PROBES = {
+    "GET /messages": listed("/messages", "<m@{name}.example>"),
+    "GET /messages/{id}": Probe("/messages/{message}", shows="<m@{name}.example>"),
+    "POST /messages": Probe(
+        "/messages?account={name}", {"messages": [{"recipients": ["bob@x.example"]}]}, shows="bob@x.example"
+    ),
+    "GET /captures": listed("/captures", "ann@{name}.example"),
+    "GET /captures/{id}": Probe("/captures/{capture}", shows="ann@{name}.example"),
+    "GET /captures/{id}/raw": Probe("/captures/{capture}/raw", shows="no such user"),
+    "GET /bounces": listed("/bounces", "ann@{name}.example"),
+    "GET /bounces/{id}": Probe("/bounces/{bounce}", shows="ann@{name}.example"),
+    "GET /suppressions": listed("/suppressions", "ann@{name}.example"),
+    "POST /suppressions/check": Probe(
+        "/suppressions/check", {"addresses": ["ann@{name}.example"]}, shows='"suppressed":true', others=200
+    ),
+    "GET /events": listed("/events", '"delivery":{delivery}'),
+    "GET /statistics": listed("/statistics?account={name}", "user_unknown"),
+    "GET /keys": listed("/keys", '"id":{key},'),
+    "GET /keys/{id}": Probe("/keys/{key}", shows='"id":{key},'),
+    "POST /keys": Probe("/keys?account={name}", {"scopes": ["read"]}, shows='"account":"{name}"', own=201),
+    "POST /keys/{id}/revoke": Probe("/keys/{key}/revoke", shows='"id":{key},'),
+    "GET /accounts": Probe("/accounts", operators=True),
+    "GET /accounts/{id}": Probe("/accounts/{account}", operators=True),
+    "POST /accounts": Probe("/accounts", {"name": "third"}, operators=True, own=201),
+}
+
+
+def routes() -> list[str]:
+    document = build(None, Settings(data_dir="/nowhere")).openapi()  # type: ignore[arg-type]
+    return [f"{method.upper()} {path}" for path, each in document["paths"].items() for method in each]
+
+
+def ask(client: TestClient, api: Api, route: str, name: str) -> tuple[int, str, str]:
+    """Asks with the ids of `name`; the status, the text, and what shows that a row is its own."""
+    probe = PROBES[route]
+    values = {"name": name, **api.ids[name]}
+    body = None if probe.body is None else _filled(probe.body, values)
+    answer = client.request(route.partition(" ")[0], probe.path.format(**values), json=body)
+    return answer.status_code, answer.text, _filled(probe.shows, values)
+
+
+def _filled(value: Any, values: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, values) for each in value]
+    if not isinstance(value, str):
+        return value
+    for name, each in values.items():
+        value = value.replace(f"{{{name}}}", str(each))
+    return value
+
+
+def test_every_route_has_a_probe() -> None:
+    assert sorted(PROBES) == sorted(routes())
+
+
+def test_an_account_sees_its_own(api: Api, subtests: pytest.Subtests) -> None:
+    client = api.client("shop")
+    for route, probe in PROBES.items():
+        with subtests.test(route):
+            status, text, shows = ask(client, api, route, "shop")
+            assert status == (403 if probe.operators else probe.own), text
+            assert probe.operators or shows in text
+
+
+def test_an_account_sees_nothing_of_another(api: Api, subtests: pytest.Subtests) -> None:
+    client = api.client("shop")
+    for route, probe in PROBES.items():
+        with subtests.test(route):
+            expected = 403 if probe.operators else 404 if "account=" in probe.path else probe.others
+            status, text, shows = ask(client, api, route, "other")
+            assert status == expected, text
+            assert not shows or shows not in text
+
+
+def test_an_operator_sees_both(api: Api, subtests: pytest.Subtests) -> None:
+    client = api.client(None)
+    for route, probe in PROBES.items():
+        for name in ("shop", "other"):
+            with subtests.test(route, name=name):
+                status, text, shows = ask(client, api, route, name)
+                assert status in (probe.own, 409), text  # the second time, a new account is there already
+                assert shows in text or status == 409
+
+
+def test_without_a_good_key_nothing_is_told(api: Api, subtests: pytest.Subtests) -> None:
+    good = api.key("shop", Scope.READ)
+    for key in ("", "x", "bmx_1_" + "0" * 64, good[:-1], good.upper(), f"{good}0"):
+        client = api.client(None, key=key)
+        for route in PROBES:
+            with subtests.test(route, key=key):
+                status, text, shows = ask(client, api, route, "shop")
+                assert (status, bool(shows) and shows in text) == (401, False)
+
+
+def test_one_scope_opens_a_route(api: Api, subtests: pytest.Subtests) -> None:
+    """And the others do not; an operator's opens all."""
+    clients = [api.client("shop", scope) for scope in ALL]
+    operator = api.client(None)
+    for route, probe in PROBES.items():
+        with subtests.test(route):
+            refused = [ask(client, api, route, "shop")[0] == 403 for client in clients]
+            assert sorted(refused) == [probe.operators, *[True] * (len(ALL) - 1)]
+            assert ask(operator, api, route, "shop")[0] != 403

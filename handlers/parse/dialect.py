@@ -7,33 +7,34 @@ from handlers.parse import phrases
 from handlers.parse.notice import Notice
 
 
-class Dialect(NamedTuple):
-    """One row of the table, folded."""
+class Marker(NamedTuple):
+    """Words that tell a dialect, folded, and where they stand."""
 
-    name: str
-    text: tuple[str, ...]
-    subject: tuple[str, ...]
-    from_: tuple[str, ...]
+    dialect: str
+    where: str  # "text", "subject", "from"
+    words: str
 
 
 @cache
-def _dialects() -> list[Dialect]:
+def _markers() -> list[Marker]:
+    """Row by row: the order counts."""
     rows = phrases.table("dialects").items()
-    return [Dialect(name, *(_folded(row, key) for key in ("text", "subject", "from"))) for name, row in rows]
-
-
-def _folded(row: dict[str, list[str]], key: str) -> tuple[str, ...]:
-    return tuple(phrases.fold(word) for word in row.get(key, ()))
+    return [
+        Marker(name, where, phrases.fold(words))
+        for name, row in rows
+        for where in ("text", "subject", "from")
+        for words in row.get(where, ())
+    ]
 
 
 def recognise(notice: Notice) -> str:
     """Name of the dialect, "text" for none that is known."""
-    text, subject, sender = notice.folded.text[:6000], notice.folded_subject.text, notice.from_.lower()
-    for one in _dialects():
-        if (
-            any(w in text for w in one.text)
-            or any(w in subject for w in one.subject)
-            or any(w in sender for w in one.from_)
-        ):
-            return one.name
+    places = {
+        "text": notice.folded.text[:6000],
+        "subject": notice.folded_subject.text,
+        "from": notice.from_.lower(),
+    }
+    for dialect, where, words in _markers():
+        if words in places[where]:
+            return dialect
     return "text"

@@ -64,6 +64,7 @@ class Group:
             if section in {"", language}:
                 for whole in entry["phrases"]:
                     self._add(whole, language)
+        self._words, self._stems = frozenset(self.by_word), frozenset(self.by_stem)  # meet faster than a dict's keys
 
     def _add(self, whole: str, language: str) -> None:
         folded = fold(whole)
@@ -85,16 +86,19 @@ class Group:
 
     def all(self, text: Folded) -> Iterator[tuple[int, int, Phrase]]:
         """Each phrase of the table that stands in the text, once."""
-        for index, words in ((self.by_word, text.words), (self.by_stem, text.stems)):
-            for word in index.keys() & words:
-                for phrase in index[word]:
-                    span = _span(phrase.pieces, text.text)
-                    if span:
-                        yield *span, phrase
-        for phrase in self.joined if text.joined else ():
-            span = _span(phrase.pieces, text.text)
-            if span:
-                yield *span, phrase
+        for word in text.words & self._words:
+            yield from _standing(self.by_word[word], text.text)
+        for stem in text.stems & self._stems if self._stems else ():
+            yield from _standing(self.by_stem[stem], text.text)
+        if text.joined:
+            yield from _standing(self.joined, text.text)
+
+
+def _standing(phrases: list[Phrase], text: str) -> Iterator[tuple[int, int, Phrase]]:
+    for phrase in phrases:
+        span = _span(phrase.pieces, text)
+        if span:
+            yield *span, phrase
 
 
 def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:

@@ -159,8 +159,10 @@ class Classifier:
         by_word, words = self._ruleset.by_word, text.words
         found = set()
         for word in words & by_word.keys():
-            for number, also in by_word[word]:
-                for needed in also:
+            for number, all_of, one_of in by_word[word]:
+                if not all_of <= words:
+                    continue
+                for needed in one_of:
                     if needed.isdisjoint(words):
                         break
                 else:

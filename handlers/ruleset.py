@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.folding import fold, words_of
 from handlers.phrases import BadPattern, Pattern, Segment, compile_pattern
@@ -57,6 +57,14 @@ class Clause:
     regex: str = ""
 
 
+class Entry(NamedTuple):
+    """What a text must hold besides the word that an entry stands under, for its clause to be worth a try."""
+
+    number: int  # of the clause
+    all_of: frozenset[str]
+    one_of: tuple[frozenset[str], ...]  # a word of each
+
+
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """All rules in the order they are asked, and the indexes that keep the search short."""
@@ -64,8 +72,7 @@ class Ruleset:
     rules: tuple[Rule, ...]
     providers: Mapping[str, Provider]
     clauses: tuple[Clause, ...]  # in the order of the rules
-    # word -> (number of a clause, sets of words): tried only where one word of each set stands in the text as well
-    by_word: Mapping[str, tuple[tuple[int, tuple[frozenset[str], ...]], ...]]
+    by_word: Mapping[str, tuple["Entry", ...]]
     by_status: Mapping[str, tuple[int, ...]]  # "1.1" -> clauses without words
     by_code: Mapping[str, tuple[int, ...]]
     squeezed: tuple[int, ...]
@@ -209,7 +216,7 @@ def _spread(status: str) -> list[str]:
 
 def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
     """Puts `rules` in their order behind the words, statuses and codes that make them worth a try."""
-    by_word: dict[str, list[tuple[int, tuple[frozenset[str], ...]]]] = defaultdict(list)
+    by_word: dict[str, list[Entry]] = defaultdict(list)
     by_status: dict[str, list[int]] = defaultdict(list)
     by_code: dict[str, list[int]] = defaultdict(list)
     clauses: list[Clause] = []
@@ -222,8 +229,8 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
         for pattern in rule.patterns:
             if not pattern.whole_words:
                 unspaced.append(len(clauses))
-            for word, also in _entries(pattern, rarity):
-                by_word[word].append((len(clauses), also))
+            for word, all_of, one_of in _entries(pattern, rarity):
+                by_word[word].append(Entry(len(clauses), all_of, one_of))
             clauses.append(Clause(rule, pattern.regex))
         if not rule.patterns:
             for status in dict.fromkeys(status[2:] for status in rule.status):
@@ -245,16 +252,25 @@ def index(rules: Sequence[Rule], providers: Mapping[str, Provider]) -> Ruleset:
     )
 
 
-def _entries(pattern: Pattern, rarity: Mapping[str, int]) -> set[tuple[str, tuple[frozenset[str], ...]]]:
-    """The words under which `pattern` is found, each with what a text must hold besides."""
+def _entries(
+    pattern: Pattern, rarity: Mapping[str, int]
+) -> set[tuple[str, frozenset[str], tuple[frozenset[str], ...]]]:
+    """The words under which `pattern` is found, each with what a text must hold besides, as in Entry."""
     if not pattern.whole_words:
         return set()
     found = set()
     for branch in pattern.branches:
-        keys = sorted((_keys(s, rarity) for s in branch), key=lambda key: (sum(rarity[w] for w in key), sorted(key)))
-        found |= {(word, tuple(keys[1:])) for word in keys[0]}
+        keyed = [_keyed(segment, rarity) for segment in branch]
+        keyed.sort(key=lambda keys: (sum(rarity[word] for word in keys), sorted(keys)))
+        one_of = tuple(frozenset(keys) for keys in keyed[1:])
+        found |= {(word, all_of - {word}, one_of) for word, all_of in keyed[0].items()}
     return found
 
 
-def _keys(segment: Segment, rarity: Mapping[str, int]) -> frozenset[str]:
-    return frozenset(min(words, key=lambda word: (rarity[word], word)) for words in segment)
+def _keyed(segment: Segment, rarity: Mapping[str, int]) -> dict[str, frozenset[str]]:
+    """The rarest word of each form -> the words that all forms with this one have."""
+    keys: dict[str, frozenset[str]] = {}
+    for words in segment:
+        rarest = min(words, key=lambda word: (rarity[word], word))
+        keys[rarest] = keys.get(rarest, words) & words
+    return keys

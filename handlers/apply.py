@@ -32,14 +32,8 @@ def bounces(report: Report, verdicts: Sequence[Verdict], match: Match, tokens: T
         if own:
             address, delivery = own
             token = match.token.text if match.token else delivery.token if delivery else None
-            proven = _proves(report, recipient, match)
-            found.setdefault(address.lower(), Bounce(address, account, delivery, token, recipient, verdict, proven))
+            found.setdefault(address.lower(), Bounce(address, account, delivery, token, recipient, verdict))
     return tuple(found.values())
-
-
-def _proves(report: Report, recipient: RecipientStatus, match: Match) -> bool:
-    """A failure that is stated of this recipient, over a strong link."""
-    return report.kind is Kind.FAILURE and match.strength == STRONG and recipient.action is Action.FAILED
 
 
 def suppressions(found: Sequence[Bounce]) -> tuple[Suppression, ...]:

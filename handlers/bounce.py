@@ -44,6 +44,8 @@ class Match:
     account: Account | None = None
     token: Token | None = None  # verified: valid or late
     strength: str = NONE
+    link: Link | None = None  # the strongest one
+    other_message: bool = False  # it brings back another message of ours than the one that the token was made for
 
     @property
     def delivery(self) -> Delivery | None:

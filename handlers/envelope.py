@@ -28,3 +28,9 @@ class Mail:
     position: int
     envelope: Envelope
     raw: bytes  # CRLF lines, our Received line first
+    received: int | None = None  # octets as it came, where `raw` was changed since
+
+    @property
+    def size(self) -> int:
+        """Octets of the mail as it came."""
+        return len(self.raw) if self.received is None else self.received

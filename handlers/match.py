@@ -16,6 +16,7 @@ from handlers.tokens import Tokens
 from handlers.verp import State, Token
 from handlers.words import LinkMethod
 
+_IDS = {LinkMethod.ENVELOPE_ID, LinkMethod.MESSAGE_ID}
 _MOST_THREADS = 10  # the newest: those before them name older mails of a talk
 
 
@@ -105,14 +106,30 @@ def match(envelope: Envelope, report: Report, ledger: Ledger, tokens: Tokens) ->
         *ladder.by_envelope_id(),
         *ladder.by_message_id(envelope),
         *ladder.by_thread(),
+        *ladder.by_token(LinkMethod.BODY_TOKEN, "return_path", _returned_path(report, envelope)),
         *ladder.by_token(LinkMethod.BODY_TOKEN, "text", report.addresses_in_text),
     ]
     links = tuple(rung.link for rung in rungs)
     for strength in (STRONG, WEAK):
         for rung in rungs:
             if rung.link.strength == strength:
-                return Match(links, rung.deliveries, _account(rung, ledger), rung.token, strength)
+                account = _account(rung, ledger)
+                return Match(links, rung.deliveries, account, rung.token, strength, rung.link, _differs(rung, rungs))
     return Match(links)
+
+
+def _differs(strongest: _Rung, rungs: Iterable[_Rung]) -> bool:
+    """An id leads to messages of ours, and to none of those that the strongest link leads to."""
+    ours = {each.message.message_id for each in strongest.deliveries}
+    named = [{each.message.message_id for each in rung.deliveries} for rung in rungs if rung.link.method in _IDS]
+    return bool(ours) and any(each and not each & ours for each in named)
+
+
+def _returned_path(report: Report, envelope: Envelope) -> Iterator[str]:
+    """The Return-Path of the original (RFC 5321 4.4), unless it is where the capture came to."""
+    path = (report.original.headers.get("return-path", "") if report.original else "").strip().strip("<>")
+    if "@" in path and path.lower() not in {each.lower() for each in envelope.forward_paths}:
+        yield path
 
 
 def _about(found: tuple[Delivery, ...], stated: Iterable[str]) -> tuple[Delivery, ...]:

@@ -6,7 +6,7 @@ from handlers.bounce import Link, Verdict
 from handlers.envelope import Mail
 from handlers.message import Account, Delivery
 from handlers.report import RecipientStatus, Report
-from handlers.words import BounceType, Category, Detectability, NoticeForm, Reason
+from handlers.words import BounceType, Category, Detectability, NoticeForm, Reason, Trust, TrustReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Outcome:
     delivery: Delivery | None = None  # ours, by the strongest link
     account: Account | None = None
     authentication: dict[str, str] = field(default_factory=dict)  # {"spf": "pass", "dkim": "none", ...} RFC 8601 words
-    trust: str | None = None  # what the authentication results are worth for this capture
-    trust_reasons: tuple[str, ...] = ()
+    trust: Trust | None = None  # None where it reports on no delivery
+    trust_reasons: tuple[TrustReason, ...] = ()
     undetectable_reason: str | None = None
     bounces: tuple[Bounce, ...] = ()
     suppressions: tuple[Suppression, ...] = ()

@@ -1,16 +1,18 @@
 """The way of a bounce, from the journal to what is stored. One line a step; the steps know no other step.
 
     authenticate  who sent it           parse   what it says          classify  why it bounced
-    match         which delivery        detect  can it be tied?       apply     what follows
+    match         which delivery        detect  can it be tied?       trust     is it believed?
+    apply         what follows
 
 read() needs no database, so that a batch is read before its transaction opens; conclude() reads what was sent
 inside that transaction. handle() is both, for one mail. understand() runs within bounds: see handlers.ports.Reader.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
-from handlers import apply
+from handlers import apply, trust
+from handlers.authenticated import Authenticated
 from handlers.bounce import Verdict
 from handlers.classify import Classifier
 from handlers.detached import detect
@@ -21,17 +23,28 @@ from handlers.parse import parse
 from handlers.ports import Ledger, Reader, Said, Unreadable
 from handlers.report import Report
 from handlers.tokens import Tokens
-from handlers.words import Detectability, Kind
+from handlers.trust import Claim
+from handlers.words import Detectability, Kind, Trust, TrustReason
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the steps are given: see handlers/ports.py."""
 
-    authenticate: Callable[[Sequence[Mail]], Sequence[dict[str, str]]]  # RFC 8601 words: {"spf": "pass", ...}
+    authenticate: Callable[[Sequence[Mail]], Sequence[Authenticated]]
     reader: Reader
     tokens: Tokens
     flag_separate: bool = False  # see detect()
+    look_up: Callable[[Sequence[Claim]], Sequence[TrustReason | None]] = lambda claims: [None] * len(claims)
+
+    def asking_nobody(self) -> "Ports":
+        """The same for mails whose senders were looked up when they came."""
+        return Ports(as_it_came, self.reader, self.tokens, self.flag_separate)
+
+
+def as_it_came(mails: Sequence[Mail]) -> list[Authenticated]:
+    """The step authenticate where nobody is to be asked."""
+    return [Authenticated(mail.raw) for mail in mails]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Reading:
     authentication: dict[str, str]
     report: Report
     verdicts: tuple[Verdict, ...]
+    sender: tuple[TrustReason, ...] = ()  # what is known of who sent it
 
 
 def handle(mail: Mail, ports: Ports, ledger: Ledger) -> Outcome:
@@ -51,11 +65,35 @@ def handle(mail: Mail, ports: Ports, ledger: Ledger) -> Outcome:
 
 def read(mails: Sequence[Mail], ports: Ports) -> list[Reading | Outcome]:
     """The steps that need no database; an Outcome that is held where a mail can't be read within its bounds."""
-    found = zip(mails, ports.authenticate(mails), ports.reader.read(mails), strict=True)
-    return [
-        held(mail, said.why) if isinstance(said, Unreadable) else Reading(mail, results, said.report, said.verdicts)
-        for mail, results, said in found
-    ]
+    authenticated = ports.authenticate(mails)
+    found = zip(mails, authenticated, ports.reader.read(mails), strict=True)
+    return _with_claims([_reading(*each) for each in found], authenticated, ports)
+
+
+def _reading(mail: Mail, found: Authenticated, said: Said | Unreadable) -> Reading | Outcome:
+    stored = replace(mail, raw=found.raw, received=mail.size)
+    if isinstance(said, Unreadable):
+        return held(stored, said.why)
+    sender = trust.of_sender(mail.envelope, said.report, found)
+    return Reading(stored, found.results, said.report, said.verdicts, tuple(sender))
+
+
+def _with_claims(
+    readings: list[Reading | Outcome], authenticated: Sequence[Authenticated], ports: Ports
+) -> list[Reading | Outcome]:
+    """DNS is asked for those few that it can change, all at once."""
+    claims = {
+        at: claim
+        for at, (reading, found) in enumerate(zip(readings, authenticated, strict=True))
+        if isinstance(reading, Reading)
+        and (claim := trust.claim(reading.mail.envelope, reading.report, reading.verdicts, found))
+    }
+    if claims:
+        for at, reason in zip(claims, ports.look_up(list(claims.values())), strict=True):
+            reading = readings[at]
+            if reason and isinstance(reading, Reading):
+                readings[at] = replace(reading, sender=(*reading.sender, reason))
+    return readings
 
 
 def understand(raw: bytes, reverse_path: str, classifier: Classifier) -> Said:
@@ -72,7 +110,9 @@ def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcom
     found = match(mail.envelope, report, ledger, ports.tokens)
     detection = detect(report, found.links, flag_separate=ports.flag_separate)
     matched = detection.detectability is Detectability.MATCHED
-    bounces = apply.bounces(report, verdicts, found, ports.tokens) if matched else ()
+    drawn = apply.bounces(report, verdicts, found, ports.tokens) if matched else ()
+    weighed = trust.weigh(mail.envelope, report, found, reading.sender, drawn)
+    bounces, proven = weighed.bounces, weighed.trust is Trust.PROVEN
     return Outcome(
         mail=mail,
         report=report,
@@ -83,11 +123,25 @@ def conclude(reading: Reading | Outcome, ports: Ports, ledger: Ledger) -> Outcom
         delivery=found.delivery,
         account=found.account,
         authentication=reading.authentication,
+        trust=weighed.trust,
+        trust_reasons=weighed.reasons,
         undetectable_reason=detection.undetectable_reason,
         bounces=bounces,
         suppressions=apply.suppressions(bounces),
-        delivered=apply.delivered(report, found, ports.tokens),
+        delivered=apply.delivered(report, found, ports.tokens) if proven else (),
     )
+
+
+def told_again(outcome: Outcome, ordinals: Collection[int]) -> Outcome:
+    """The outcome, of which these bounces were reported before: they have no second effect."""
+    if not ordinals:
+        return outcome
+    bounces = tuple(replace(each, proven=each.proven and n not in ordinals) for n, each in enumerate(outcome.bounces))
+    again = replace(outcome, bounces=bounces, suppressions=apply.suppressions(bounces))
+    if any(each.proven for each in bounces):
+        return again
+    reasons = (*outcome.trust_reasons, TrustReason.REPLAY)
+    return replace(again, trust=trust.judge(reasons), trust_reasons=reasons)
 
 
 def held(mail: Mail, why: str) -> Outcome:

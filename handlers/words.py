@@ -59,6 +59,42 @@ class LinkMethod(StrEnum):
     BODY_TOKEN = "body_token"  # noqa: S105 - not a password
 
 
+class Trust(StrEnum):
+    """How far a capture is believed that reports on a delivery (docs/trust.md)."""
+
+    PROVEN = "proven"  # it may have an effect on the delivery
+    PLAUSIBLE = "plausible"  # nothing speaks against it, but others could have written it
+    SUSPECT = "suspect"  # nothing ties it to what was sent, or something in it is not true
+
+
+class TrustReason(StrEnum):
+    """What speaks for and against a capture (docs/trust.md)."""
+
+    TOKEN = "token"  # it came to the return path that is signed for this recipient  # noqa: S105
+    TOKEN_RETURNED = "token_returned"  # it brings back the return path that is signed for this recipient  # noqa: S105
+    RECIPIENT_DOMAIN = "recipient_domain"  # SPF or DKIM proves that the recipient's domain wrote it
+    RECIPIENT_MX = "recipient_mx"  # the client is an MX of the recipient's domain
+    BASE_TOKEN = "base_token"  # it came to the return path of the message, which all its recipients know  # noqa: S105
+    ENVELOPE_ID = "envelope_id"  # it names the message by its envelope id, which all its recipients know
+    MESSAGE_ID = "message_id"  # it names the message by its Message-ID, which all its recipients know
+    THREAD = "thread"  # only In-Reply-To or References name a message of ours
+    BODY_TOKEN = "body_token"  # only its text names a return path of ours  # noqa: S105
+    FIELDS = "fields"  # the fields of a DSN state the outcome (RFC 3464 2.3)
+    CODE = "code"  # a text states the outcome with a reply code (RFC 5321) or an enhanced one (RFC 3463)
+    NO_CODE = "no_code"  # a text without any code states the outcome
+    NO_FAILURE = "no_failure"  # it states no failure of this recipient
+    NO_RECIPIENT = "no_recipient"  # it does not say whom it is about
+    PERSON = "person"  # neither the null reverse path nor the name of a mail server: a person may have written it
+    REPLAY = "replay"  # the same was reported of this delivery before
+    DMARC_FAIL = "dmarc_fail"  # the domain in From does not stand for it
+    SPF_FAIL = "spf_fail"  # the client may not use the domain that it gives
+    OTHER_RECIPIENT = "other_recipient"  # it is about others than the message that it is tied to was sent to
+    OTHER_MESSAGE = "other_message"  # it brings back another message of ours than the one it is tied to
+    FORGED_TOKEN = "forged_token"  # it came to a return path that looks like ours, and is not  # noqa: S105
+    NO_LINK = "no_link"  # nothing ties it to what was sent
+    DNS_FAILED = "dns_failed"  # whom the client speaks for could not be looked up
+
+
 class BounceType(StrEnum):
     """The verdict on one delivery (HubSpot's words)."""
 

@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from handlers import pipeline, verp
+from handlers import pipeline, trust, verp
+from handlers.authenticated import Authenticated
 from handlers.envelope import Mail
 from handlers.pipeline import Ports, Reading
 from handlers.tokens import Tokens
 from handlers.verp import State, Token, Verified
-from handlers.words import LinkMethod
+from handlers.words import LinkMethod, TrustReason
 from server import suppressing
 from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
 from server.suppressing import Effects, Owner
-from storage import database, revision, waiting
+from storage import database, replays, revision, waiting
 from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
@@ -87,7 +88,7 @@ class Reclassifier:
 
     def __init__(self, db: Database, ports: Ports) -> None:
         self._db = db
-        self._ports = ports
+        self._ports = ports.asking_nobody()
 
     def extent(self) -> tuple[int, int | None]:
         """How many captures there are, and the id of the last."""
@@ -174,8 +175,11 @@ class Reclassifier:
 
     def _differing(self, connection: Connection, readings: Sequence[Reading], *, lock: bool = False) -> Iterator[_Pair]:
         by_id = {reading.mail.position: reading for reading in readings}
-        for old in revision.stored(connection, list(by_id), lock=lock):
-            outcome = pipeline.conclude(by_id[old.id], self._ports_of(old), Ledger(connection))
+        stored = revision.stored(connection, list(by_id), lock=lock)
+        found = [
+            pipeline.conclude(_as_sent(by_id[old.id], old), self._ports_of(old), Ledger(connection)) for old in stored
+        ]
+        for old, outcome in zip(stored, replays.without(connection, found), strict=True):
             follows = suppressing.owners(old.id, old.capture["received_at"], outcome.suppressions)
             pair = _Pair(old, revision.revised(outcome), follows)
             if not revision.is_same(old, pair.new) or suppressing.differ(connection, old, follows):
@@ -224,7 +228,7 @@ def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassi
     database.migrate(url)
     reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
     ports = Ports(
-        authenticate=lambda mails: [{}] * len(mails),
+        authenticate=pipeline.as_it_came,
         reader=reader,
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
         flag_separate=settings.separate_notices == "flag",
@@ -234,6 +238,14 @@ def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassi
             yield Reclassifier(db, ports)
         finally:
             reader.close()
+
+
+def _as_sent(reading: Reading, old: Stored) -> Reading:
+    """With what was found out about the sender when it came."""
+    results, reasons = old.capture["authentication"], old.capture["trust_reasons"]
+    sender = trust.of_sender(reading.mail.envelope, reading.report, Authenticated(b"", results))
+    looked_up = (TrustReason(reason) for reason in reasons if reason in trust.LOOKED_UP)
+    return replace(reading, sender=(*sender, *looked_up))
 
 
 def _add_pair(tally: Tally, pair: _Pair) -> None:

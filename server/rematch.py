@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from handlers.envelope import Mail
 from handlers.pipeline import Ports
@@ -19,8 +18,7 @@ class Rematcher:
 
     def __init__(self, db: Database, ports: Ports) -> None:
         self._db = db
-        # it was asked who sent the mail when it came
-        self._reclassifier = Reclassifier(db, replace(ports, authenticate=lambda mails: [{}] * len(mails)))
+        self._reclassifier = Reclassifier(db, ports)
 
     def step(self) -> int:
         """Matches the next ones again; how many those were. Raises DatabaseUnusable, ReaderMissing."""

@@ -17,11 +17,14 @@ from datetime import datetime, timedelta
 
 from dns.resolver import NoResolverConfiguration
 
-from handlers import pipeline
-from handlers.authenticate import authenticate
+from handlers import exchangers, pipeline
+from handlers.authenticate import authenticate, stamp
+from handlers.authenticated import Authenticated
 from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
+from handlers.trust import Claim
+from handlers.words import TrustReason
 from server import sockets
 from server.due import Due, utc_now
 from server.reading import BoundedReader, ReaderMissing
@@ -236,8 +239,10 @@ def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterat
     reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
     with suppress(ReaderMissing):  # perhaps later
         reader.warm()
+    asking = sender(settings)
     ports = Ports(
-        authenticate=authentication(settings),
+        authenticate=asking.authenticate,
+        look_up=asking.look_up,
         reader=reader,
         tokens=settings.tokens(KeyFile(settings.data_dir).ring),
         flag_separate=settings.separate_notices == "flag",
@@ -251,16 +256,40 @@ def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterat
             reader.close()
 
 
-def authentication(settings: Settings) -> Callable[[Sequence[Mail]], Sequence[dict[str, str]]]:
-    """The step authenticate over one resolver; {} for all where it is switched off."""
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """The steps that ask DNS, over one resolver; without one they know nothing."""
+
+    name: str  # authserv-id (RFC 8601 2.2)
+    resolver: DnsResolver | None
+    threads: ThreadPoolExecutor
+
+    def authenticate(self, mails: Sequence[Mail]) -> list[Authenticated]:
+        return list(self.threads.map(self._one, mails) if self.resolver else map(self._one, mails))
+
+    def _one(self, mail: Mail) -> Authenticated:
+        found = authenticate(mail, self.resolver, self.name) if self.resolver else None
+        return stamp(mail, found, self.name)
+
+    def look_up(self, claims: Sequence[Claim]) -> list[TrustReason | None]:
+        resolver = self.resolver
+        if resolver is None:
+            return [None] * len(claims)
+        return list(self.threads.map(lambda claim: exchangers.answer(claim, resolver), claims))
+
+
+def sender(settings: Settings) -> _Sender:
+    """The steps that ask DNS. Raises UserError where they are to, and can't."""
+    name = settings.hostname or settings.return_path_domain
+    return _Sender(name, _resolver(settings), ThreadPoolExecutor(_THREADS, thread_name_prefix="dns"))
+
+
+def _resolver(settings: Settings) -> DnsResolver | None:
     if not settings.authenticate:
-        return lambda mails: [{}] * len(mails)
+        return None
     try:
-        resolver = DnsResolver(settings.dns_servers, settings.dns_port)
+        return DnsResolver(settings.dns_servers, settings.dns_port)
     except ValueError as error:
         raise UserError(f"dns_servers = {list(settings.dns_servers)}: {error}") from None
     except NoResolverConfiguration:
         raise UserError("this host names no DNS server: give dns_servers, or authenticate = false") from None
-    name = settings.hostname or settings.return_path_domain
-    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="authenticate")
-    return lambda mails: list(threads.map(lambda mail: authenticate(mail, resolver, name).results, mails))

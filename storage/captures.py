@@ -145,6 +145,8 @@ def findings(outcome: Outcome) -> dict[str, Any]:
         "report": inspection.report_fields(report),
         "recipients": inspection.recipients(report, outcome.verdicts, mailed),
         "links": [inspection.link(each) for each in outcome.links],
+        "trust": outcome.trust,
+        "trust_reasons": outcome.trust_reasons,
         "faults": report.faults,
         "held": outcome.held,
     }
@@ -162,9 +164,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "protocol": envelope.protocol,
         "tls": envelope.tls,
         "authentication": outcome.authentication,
-        "trust": outcome.trust,
-        "trust_reasons": outcome.trust_reasons,
         **findings(outcome),
         "raw": zlib.compress(outcome.mail.raw, 1),
-        "size": len(outcome.mail.raw),
+        "size": outcome.mail.size,
     }

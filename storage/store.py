@@ -7,16 +7,17 @@ from sqlalchemy import Connection
 from handlers.events import Event, of_capture
 from handlers.outcome import Outcome
 from handlers.states import unregistered
-from storage import bounces, captures, events, positions, states, suppressions, waiting
+from storage import bounces, captures, events, positions, replays, states, suppressions, waiting
 
 
 def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int) -> None:
     """Store captures with their bounces and suppressions, and that `consumer` has read up to `position`.
 
     A journal position that is stored already is left as it is, with everything that followed from it: a replay
-    stores nothing twice. The caller's transaction makes all of it one.
+    stores nothing twice. A report of what was reported before has no second effect. The caller's transaction makes
+    all of it one.
     """
-    fresh = captures.insert(connection, outcomes)
+    fresh = captures.insert(connection, replays.without(connection, outcomes))
     bounces.insert(connection, fresh)
     suppressions.insert(connection, fresh)
     waiting.insert(connection, fresh)

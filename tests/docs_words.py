@@ -39,7 +39,7 @@ def _section(node: ast.ClassDef, lines: list[str]) -> str:
     rows = [f"## {node.name}", "", ast.get_docstring(node) or "", "", "| value | |", "|---|---|"]
     for member in node.body:
         if isinstance(member, ast.Assign) and isinstance(member.value, ast.Constant):
-            comment = lines[member.lineno - 1].partition("  # ")[2]
+            comment = lines[member.lineno - 1].partition("  # ")[2].partition("  # noqa")[0]
             rows.append(f"| `{member.value.value}` | {'' if comment.startswith('noqa') else comment} |")
     return "\n".join(rows) + "\n"
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from handlers import dmarc
 from handlers.authenticate.lookups import Limits, Lookups
 from handlers.authenticate.results import header, split, strip_forged
-from handlers.authenticate.sender import Sender, check_spf, public_address
+from handlers.authenticate.sender import Sender, check_spf
 from handlers.authenticate.signatures import Signature, check_arc, check_dkim, overall
+from handlers.authenticated import Authenticated
+from handlers.client import public_address
 from handlers.envelope import Mail
 from handlers.ports import LookupFailed, Resolver
 
-__all__ = ["Authentication", "Limits", "Signature", "authenticate", "strip_forged"]
+__all__ = ["Authentication", "Limits", "Signature", "authenticate", "stamp", "strip_forged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Authentication:
     dmarc: str
     policy: str | None  # what the author's domain asks for: "none", "quarantine", "reject"
     header: bytes  # Authentication-Results, folded, with its CRLF
+    helo: str = ""  # domain of HELO, where SPF passed for it
+    author: str = ""  # the address in From; "" where it is not exactly one
 
     @property
     def results(self) -> dict[str, str]:
@@ -48,10 +52,32 @@ def authenticate(mail: Mail, resolver: Resolver, authserv_id: str, limits: Limit
     else:
         verdict = dmarc.Verdict("none")
     field = header(authserv_id, sender, signatures, arc, verdict)
-    return Authentication(sender.result, signatures, arc, verdict.result, verdict.policy, field)
+    helo = sender.domain if sender.property == "smtp_helo" and sender.result == "pass" else ""
+    return Authentication(
+        sender.result, signatures, arc, verdict.result, verdict.policy, field, helo, author(head) if signatures else ""
+    )
+
+
+def stamp(mail: Mail, found: Authentication | None, authserv_id: str) -> Authenticated:
+    """What was found as plain values, with the mail as it is to be stored. None: authentication is switched off."""
+    raw = strip_forged(mail.raw, authserv_id)
+    if found is None:
+        return Authenticated(raw)
+    signers = tuple(dmarc.domain_name(each.domain) for each in found.dkim if each.result == "pass")
+    return Authenticated(found.header + raw, found.results, found.helo, signers, found.author)
 
 
 _FROM = re.compile(rb"^from[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
+
+
+_ADDRESS = re.compile(r"[^@<>,;:\"()\\\s]+@[^@<>,;:\"()\\\s]+")
+
+
+def author(head: bytes) -> str:
+    """The address in From, "" where there is not exactly one: which of several was signed nobody can tell."""
+    values = _FROM.findall(head)
+    found = _ADDRESS.findall(values[0].decode("utf-8", "replace")) if len(values) == 1 else ()
+    return found[0].lower() if len(found) == 1 else ""
 
 
 def check_dmarc(head: bytes, sender: Sender, signatures: tuple[Signature, ...], lookups: Lookups) -> dmarc.Verdict:

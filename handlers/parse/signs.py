@@ -4,6 +4,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from handlers.daemons import is_daemon
 from handlers.parse import phrases
 from handlers.parse.lazy import lazy
 from handlers.words import Kind
@@ -19,13 +20,6 @@ _CODE = re.compile(  # begins with its digit, as those in reply.py
     r"|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))"
 )
 _PERMANENT = re.compile(r"5(?:(?<![\w.:/@#=+-].)[0-5]\d[ -]|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))")
-_DAEMON = re.compile(
-    r"mailer.?daemon|post_?master|mail ?deliver|mail ?administrator|microsoft ?exchange|mail ?system"
-    r"|delivery ?sub ?system|system administrator|mail ?gateway|system ?attendant|mail ?router|mail ?server"
-    r"|mdaemon|internet mail|delivery ?system|double-?bounce"
-    r"|(?:^|[<\s\"])(?:bounces?|mailerdaemon|mail[-.]daemon|smtp|exchange|daemon|uucp|mmdf|undeliver\w*|listserv|ndr)\b",
-    re.IGNORECASE,
-)
 _ROLE = re.compile(
     r"no-?reply|do-?not-?reply|pas-?repondre|no-?responder|nicht-?antworten|keine-?antwort|nao-?responda"
     r"|non-?rispondere|ikke-?svar|svar-?ej|majordomo|sympa|admin|notif|security|filter|gateway|anti-?spam|virus"
@@ -74,7 +68,7 @@ class Signs:
     @lazy
     def hard_role(self) -> bool:
         """From is a mail server's own name."""
-        return _DAEMON.search(self.notice.from_[:300]) is not None
+        return is_daemon(self.notice.from_)
 
     @lazy
     def role(self) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import URL, select
 
 from handlers import pipeline
+from handlers.authenticated import Authenticated
 from handlers.classify import Classifier
 from handlers.envelope import Envelope, Mail
 from handlers.pipeline import Ports
@@ -79,7 +80,7 @@ class Shop:
         )
         self.settings = Settings(data_dir=folder)
         self.ports = Ports(
-            authenticate=lambda mails: [{"spf": "pass"}] * len(mails),
+            authenticate=lambda mails: [Authenticated(mail.raw, {"spf": "pass"}) for mail in mails],
             reader=PlainReader(rules()),
             tokens=self.settings.tokens(KeyFile(folder).ring),
         )

@@ -37,7 +37,12 @@ def deliveries(database: Database, number: int) -> list[Delivery]:
 def test_everything_of_an_outcome_is_stored(database: Database, outcome_of: Make) -> None:
     ours = deliveries(database, 1)[0]
     with database.writer() as connection:
-        store(connection, [outcome_of(4096, ours, trust="trusted", authentication={"spf": "pass"})], "worker", 5000)
+        store(
+            connection,
+            [outcome_of(4096, ours, trust="proven", trust_reasons=("token",), authentication={"spf": "pass"})],
+            "worker",
+            5000,
+        )
     with database.reader() as connection:
         assert positions.get(connection, "worker") == 5000
         shown = captures.get(connection, 4096)
@@ -50,7 +55,7 @@ def test_everything_of_an_outcome_is_stored(database: Database, outcome_of: Make
     assert shown["message"]["recipient"] == "R0@mx.example"
     assert shown["recipients"][0]["address"] == "R0@mx.example"
     assert shown["recipients"][0]["final_recipient"] == "alias@mx.example"
-    assert (shown["trust"], shown["authentication"]) == ("trusted", {"spf": "pass"})
+    assert (shown["trust"], shown["trust_reasons"], shown["authentication"]) == ("proven", ["token"], {"spf": "pass"})
     assert [(each["capture"], each["address"], each["reason"]) for each in bounced] == [
         (4096, "R0@mx.example", "user_unknown")
     ]
@@ -159,9 +164,9 @@ HOSTILE = st.text(st.characters(exclude_categories=()), max_size=40) | st.sample
 @given(text=HOSTILE, key=HOSTILE, raw=st.binary(max_size=200))
 def test_any_text_can_be_stored(database: Database, outcome_of: Make, text: str, key: str, raw: bytes) -> None:
     storable = "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
-    ours = deliveries(database, 1)[0]
     with database.reader() as connection:
         position = 1 + max((each["id"] for each in captures.find(connection, captures.Filter())), default=0)
+    ours = deliveries(database, position)[-1]  # one of its own: it bounces once
     outcome = hostile(outcome_of(position, ours), text, key, raw)
     with database.writer() as connection:
         store(connection, [outcome], "worker", position)

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from handlers import pipeline
+from handlers.authenticated import Authenticated
 from handlers.classify import Classifier
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome
@@ -49,7 +50,7 @@ class Bench:
         migrate(locate(None, folder))
         self.database = Database(locate(None, folder), checkpoints=True)
         self.ports = Ports(
-            authenticate=lambda mails: [{"spf": "none"}] * len(mails),
+            authenticate=lambda mails: [Authenticated(mail.raw, {"spf": "none"}) for mail in mails],
             reader=PlainReader(rules()),
             tokens=self.settings.tokens(KeyFile(folder).ring),
         )
@@ -193,15 +194,15 @@ def test_a_mail_that_brings_the_reader_down_is_held_and_the_next_go_on(bench: Be
     assert [each["subject"] for each in bench.stored()] == ["0", "", "1", "", "", "2"]
 
 
-def failing(raw: bytes, times: int) -> Callable[[Sequence[Mail]], list[dict[str, str]]]:
+def failing(raw: bytes, times: int) -> Callable[[Sequence[Mail]], list[Authenticated]]:
     """The step authenticate with a fault that shows so many times for this mail."""
     left = [times]
 
-    def authenticate(mails: Sequence[Mail]) -> list[dict[str, str]]:
+    def authenticate(mails: Sequence[Mail]) -> list[Authenticated]:
         if left[0] and any(mail.raw == raw for mail in mails):
             left[0] -= 1
             raise RuntimeError("a fault of ours")
-        return [{}] * len(mails)
+        return [Authenticated(mail.raw) for mail in mails]
 
     return authenticate
 

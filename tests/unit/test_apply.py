@@ -41,7 +41,10 @@ OFFLINE = Match((), (), OURS, verified(token("new@x.example")), STRONG)
 def applied(
     told: Report, found: Match, *verdicts: Verdict, tokens: Tokens = TOKENS
 ) -> tuple[tuple[Bounce, ...], tuple[Suppression, ...]]:
+    """What is stated over a strong link is proven here; handlers/trust.py asks for more."""
     made = bounces(told, verdicts or (HARD,) * len(told.recipients), found, tokens)
+    strong = found.strength == STRONG and told.kind is Kind.FAILURE
+    made = tuple(replace(each, proven=strong and each.recipient.action is Action.FAILED) for each in made)
     return made, suppressions(made)
 
 

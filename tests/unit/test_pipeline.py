@@ -7,6 +7,7 @@ from textwrap import dedent
 import pytest
 
 from handlers import ruleset
+from handlers.authenticated import Authenticated
 from handlers.classify import Classifier
 from handlers.envelope import Mail
 from handlers.outcome import Outcome
@@ -29,7 +30,7 @@ class DyingReader(PlainReader):
 
 
 PORTS = Ports(
-    authenticate=lambda mails: [{"spf": "pass", "dkim": "none"}] * len(mails),
+    authenticate=lambda mails: [Authenticated(mail.raw, {"spf": "pass", "dkim": "none"}) for mail in mails],
     reader=PlainReader(RULES),
     tokens=TOKENS,
 )
@@ -84,13 +85,16 @@ def test_a_failure_at_a_return_path() -> None:
     assert [(each.method, each.state) for each in found.links] == [("token", "valid"), ("message_id", "valid")]
     assert [(each.address, each.verdict.reason) for each in found.bounces] == [("ann@x.example", "user_unknown")]
     assert [(each.address, each.type, each.account) for each in found.suppressions] == [("ann@x.example", "hard", OURS)]
+    assert (found.trust, found.trust_reasons) == ("proven", ("token", "fields"))
     assert found.mail.raw.startswith(b"From: Mail Delivery System")
 
 
 def test_a_failure_at_the_base_return_path_is_matched_by_its_message_id() -> None:
     found = handled(dsn("bob@x.example"))
     assert (found.delivery, found.detectability) == (BOB, "matched")
-    assert [each.address for each in found.suppressions] == ["bob@x.example"]
+    assert (found.trust, found.trust_reasons) == ("plausible", ("message_id", "fields"))
+    assert [(each.address, each.proven) for each in found.bounces] == [("bob@x.example", False)]
+    assert found.suppressions == ()
 
 
 def test_another_recipient_than_the_tokens_has_no_effect() -> None:
@@ -183,7 +187,7 @@ def test_a_mail_that_brings_the_reader_down_is_held_whole() -> None:
 
 
 def test_a_fault_of_ours_is_raised() -> None:
-    def broken(mails: Sequence[Mail]) -> list[dict[str, str]]:
+    def broken(mails: Sequence[Mail]) -> list[Authenticated]:
         raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match="ours"):

@@ -20,7 +20,7 @@ from handlers.rule import CONDITIONS, FIELDS, PHASES, Example, Provider, Rule, a
 from handlers.words import Reason
 
 # Labels of providers beat words, words beat the status, the status beats the reply code.
-TABLES = ("labels", "providers", "gateways", "servers", "languages", "phrases", "vague", "status", "codes")
+TABLES = ("labels", "providers", "gateways", "servers", "languages", "causes", "phrases", "vague", "status", "codes")
 FALLBACKS = ("vague", "status", "codes")  # asked after every text that the notice has
 
 

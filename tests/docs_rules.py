@@ -70,7 +70,7 @@ letter also matches without its accent, as two letters (`ü`, `ue`), or lost.
 _TITLES = {
     "labels": "Labels of providers", "providers": "Mailbox providers",
     "gateways": "Gateways, blocklists, sending services", "servers": "Mail servers",
-    "languages": "Other languages", "phrases": "What most servers say",
+    "causes": "Causes in many languages", "languages": "Other languages", "phrases": "What most servers say",
     "vague": "Words that say little", "status": "Status", "codes": "Reply code",
 }  # fmt: skip
 _PROFILES_HEAD = """# Profiles

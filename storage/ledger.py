@@ -30,6 +30,7 @@ DELIVERIES = (
 _MOST_MESSAGES = 100  # of one id, the newest: several accounts may use it, or a sender gives one to many
 _MOST_STATED = 1000  # addresses of one report
 _MOST_DELIVERIES = 1000  # one recipient may have many tokens of one message
+_LARGEST_KEY = 2**63 - 1
 _LARGEST_ID = 2**31 - 1  # PostgreSQL raises where a number does not fit the column
 
 
@@ -44,6 +45,7 @@ def _of(column: Column[Any]) -> tuple[Select[Any], Select[Any]]:
     return stated.limit(_MOST_DELIVERIES), found.limit(2)
 
 
+_BY_NUMBER = DELIVERIES.where(delivery.c.id == bindparam("number"))
 _BY_TOKEN = DELIVERIES.where(delivery.c.token == bindparam("token"))
 _BY_TOKENS = DELIVERIES.where(delivery.c.token.in_(bindparam("tokens", expanding=True)))
 _MOST_TOKENS = 500  # of one statement
@@ -64,6 +66,13 @@ class Ledger:
             for row in connection.execute(_BY_TOKENS, {"tokens": tokens[start : start + _MOST_TOKENS]}):
                 found = read(row)
                 self._expected[found.token or ""] = found
+
+    def by_number(self, number: int) -> Delivery | None:
+        """The delivery with this key."""
+        if not 0 <= number <= _LARGEST_KEY:
+            return None
+        row = self._connection.execute(_BY_NUMBER, {"number": number}).first()
+        return read(row) if row else None
 
     def by_token(self, token: str) -> Delivery | None:
         """The delivery whose return path has this local part (lower case)."""

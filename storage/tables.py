@@ -71,10 +71,14 @@ class Capture(SQLModel, table=True):
     """One mail received, raw and whole. The id is its position in the journal."""
 
     __table_args__ = (
-        # all that blind spots are counted by, so that the count reads no capture
+        # all that blind spots are counted by: a count reads no capture
+        Index("ix_capture_gateway", "detectability", "gateway", "received_at"),
+        Index("ix_capture_receiving_domain", "detectability", "receiving_domain", "received_at"),
         Index(
-            "ix_capture_blindspots",
+            "ix_capture_undetectable",
             *("detectability", "received_at", "gateway", "receiving_domain", "undetectable_reason", "language"),
+            sqlite_where=text("detectability = 'undetectable'"),
+            postgresql_where=text("detectability = 'undetectable'"),
         ),
     )
     id: int = Field(primary_key=True, sa_type=Key, sa_column_kwargs={"autoincrement": False})

@@ -9,11 +9,13 @@ import typer
 from server.cli import (
     accounts,
     api_keys,
+    blindspots,
     doctor,
     explain,
     inspect_mails,
     journal,
     keys,
+    link,
     listings,
     mint,
     reclassify,
@@ -41,6 +43,9 @@ app.add_typer(api_keys.app, name="api-keys")
 app.command()(inspect_mails.inspect)
 app.command()(explain.explain)
 app.command()(reclassify.reclassify)
+app.command()(blindspots.blindspots)
+app.command()(link.link)
+app.command()(link.unlink)
 app.command()(doctor.doctor)
 app.add_typer(journal.app, name="journal")
 app.add_typer(keys.app, name="keys")

@@ -27,7 +27,8 @@ def explain(
     from server.rulebook import classifier
 
     loaded = settings.load(data_dir)
-    report = parse(*_mail(what, loaded))
+    raw, reverse_path, linked = _mail(what, loaded)
+    report = parse(raw, reverse_path)
     found = classifier(loaded.rules, loaded.profile).explain(report)
     rows = [
         {
@@ -43,20 +44,23 @@ def explain(
             "guess": each.verdict.guess,
             "confidence": each.verdict.confidence,
             "nearly": [{"rule": rule, "span": span} for rule, span in each.nearly],
+            "linked_by_hand": linked,
         }
         for recipient, each in zip(report.recipients, found, strict=True)
     ]
     if not rows and not json:
         print(f"It is of kind {report.kind} (read as {report.dialect or 'nothing known'}) and names no recipient.")
     print_lines(rows, json=json, plain=_told)
+    if linked and not json:
+        print(_linked(linked))
 
 
-def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None]:
-    """The octets, and the reverse path, which only a capture's envelope knows."""
+def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None, dict[str, Any] | None]:
+    """The octets; and what only a capture knows: its reverse path, and what a person said it is about."""
     from server.settings import UserError
 
     if Path(what).is_file():
-        return Path(what).read_bytes(), None
+        return Path(what).read_bytes(), None, None
     if not re.fullmatch(r"[0-9]{1,19}", what):
         raise UserError(f"{what}: there is no such file, and a capture's id is a number")
     from server.cli.listings import reading
@@ -66,7 +70,15 @@ def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None]:
         found, raw = captures.get(connection, int(what)), captures.raw(connection, int(what))
     if found is None or raw is None:
         raise UserError(f"there is no capture {what}; `bouncemx captures` shows them")
-    return raw, found["envelope"]["reverse_path"]
+    return raw, found["envelope"]["reverse_path"], found["linked_by_hand"]
+
+
+def _linked(linked: dict[str, Any]) -> str:
+    message = linked["message"]
+    return (
+        f"Linked by hand to delivery {linked['delivery']} ({message['message_id']} to {message['recipient']})\n"
+        f"  by {linked['who']}, {linked['when'][:19]}: {linked['why']}"
+    )
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from server.web import chart, figures, reading
 from server.web.listing import Page
 from server.web.parameters import (
     LARGEST,
+    ForBlindspots,
     ForBounces,
     ForCaptures,
     ForMessages,
@@ -23,7 +24,7 @@ from server.web.parameters import (
 )
 from server.web.period import Period, parts
 from server.web.rendering import render
-from storage import bounces, captures
+from storage import blindspots, bounces, captures, hand_links
 from storage.database import Database, DatabaseUnusable
 
 router = APIRouter()
@@ -75,8 +76,9 @@ def capture(request: Request, key: _CaptureKey) -> Response:
         if found is None:
             raise HTTPException(404)
         drawn = list(islice(bounces.find(connection, bounces.Filter(capture=key)), _SHOWN_OF_ONE))
+        said = hand_links.history(connection, key)
     spans = {(each["address"], each["rule"]): each for each in drawn}
-    return render("capture.html", capture=found, spans=spans, most=_SHOWN_OF_ONE)
+    return render("capture.html", capture=found, spans=spans, said=said, most=_SHOWN_OF_ONE)
 
 
 @router.get("/captures/{key}/raw", dependencies=[Nothing])
@@ -112,6 +114,24 @@ def suppressions_list(request: Request, asked: ForSuppressions) -> Response:
     with _database(request).reader() as connection:
         page = reading.suppressions_page(connection, asked)
     return _list("suppressions.html", page, asked)
+
+
+@router.get("/blindspots")
+def blindspots_list(request: Request, asked: ForBlindspots) -> Response:
+    """How many notices nobody can tie to a message."""
+    since = parts(asked.period, datetime.now(UTC))[0].start
+    with _database(request).reader() as connection:
+        total, *spots = blindspots.listing(connection, since)
+    return render(
+        "blindspots.html",
+        period=asked.period,
+        periods=list(Period),
+        since=since.isoformat(),
+        total=total,
+        gateways=[each for each in spots if each["by"] == "gateway"],
+        domains=[each for each in spots if each["by"] == "receiving_domain"],
+        most=blindspots.TOP,
+    )
 
 
 @router.get("/healthz", dependencies=[Nothing])

@@ -51,6 +51,12 @@ class OverviewAsked(BaseModel):
     period: Period = Period.DAY
 
 
+class BlindspotsAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    period: Period = Period.MONTH
+
+
 def _nothing(request: Request) -> None:
     if request.query_params:
         name = next(iter(request.query_params))
@@ -58,6 +64,7 @@ def _nothing(request: Request) -> None:
 
 
 Nothing = Depends(_nothing)
+ForBlindspots = Annotated[BlindspotsAsked, Query()]
 ForOverview = Annotated[OverviewAsked, Query()]
 ForCaptures = Annotated[CapturesAsked, Query()]
 ForBounces = Annotated[BouncesAsked, Query()]

@@ -148,6 +148,8 @@ ARGUMENTS = {
     "keys export": ["default"],
     "journal cat": ["1"],
     "explain": ["1"],
+    "link": ["1", "2", "--who", "Eve", "--why", "she said so"],
+    "unlink": ["1", "--who", "Eve", "--why", "she said so"],
     "accounts add": ["shop"],
     "api-keys add": ["--operator"],
     "api-keys revoke": ["1"],

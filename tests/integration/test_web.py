@@ -21,7 +21,17 @@ from storage.database import Database, locate, migrate
 from storage.store import store
 
 Make = Callable[..., Outcome]
-PAGES = ("/", "/captures", "/captures/10", "/captures/10/raw", "/bounces", "/messages", "/suppressions", "/healthz")
+PAGES = (
+    "/",
+    "/captures",
+    "/captures/10",
+    "/captures/10/raw",
+    "/bounces",
+    "/blindspots",
+    "/messages",
+    "/suppressions",
+    "/healthz",
+)
 
 
 @pytest.fixture

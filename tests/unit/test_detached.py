@@ -53,6 +53,11 @@ def test_the_links_decide(kind: Kind, links: list[Link], detectability: str) -> 
     [
         (report(notice_form=NoticeForm.SEPARATE), "nothing_quoted"),
         (report(failed("ann@x.example"), notice_form=NoticeForm.SEPARATE), "recipient_only"),
+        (
+            report(failed("ann@x.example"), notice_form=NoticeForm.SEPARATE, text="Betreff: Angebot"),
+            "subject_and_recipient_only",
+        ),
+        (report(notice_form=NoticeForm.SEPARATE, text="Subject: Offer"), "nothing_quoted"),
         (report(notice_form=NoticeForm.DSN), "dsn_without_original"),
         (report(original=original(where="rfc822")), "original_without_ids"),
         (report(original=original(where="rfc822-headers")), "original_without_ids"),

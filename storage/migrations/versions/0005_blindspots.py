@@ -16,6 +16,7 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 DOCUMENT = sa.JSON().with_variant(JSONB(), "postgresql")
 COLUMNS = ("gateway", "language", "receiving_domain")
+UNDETECTABLE = sa.text("detectability = 'undetectable'")
 COUNTED = ["detectability", "received_at", "gateway", "receiving_domain", "undetectable_reason", "language"]
 DUE = sa.text("due")
 STANDING = sa.text("undone_at IS NULL")
@@ -25,7 +26,11 @@ def upgrade() -> None:
     for name in COLUMNS:
         op.add_column("capture", sa.Column(name, sa.Text()))
     op.add_column("capture", sa.Column("hints", DOCUMENT))
-    op.create_index("ix_capture_blindspots", "capture", COUNTED)
+    op.create_index("ix_capture_gateway", "capture", ["detectability", "gateway", "received_at"])
+    op.create_index("ix_capture_receiving_domain", "capture", ["detectability", "receiving_domain", "received_at"])
+    op.create_index(
+        "ix_capture_undetectable", "capture", COUNTED, sqlite_where=UNDETECTABLE, postgresql_where=UNDETECTABLE
+    )
     op.create_index(op.f("ix_delivery_recipient_key"), "delivery", ["recipient_key"])
     waiting()
     hand_links()
@@ -35,7 +40,8 @@ def downgrade() -> None:
     op.drop_table("hand_link")
     op.drop_table("waiting")
     op.drop_index("ix_delivery_recipient_key", "delivery")
-    op.drop_index("ix_capture_blindspots", "capture")
+    for name in ("undetectable", "receiving_domain", "gateway"):
+        op.drop_index(f"ix_capture_{name}", "capture")
     for name in (*COLUMNS, "hints"):
         op.drop_column("capture", name)
 

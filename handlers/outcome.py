@@ -20,6 +20,7 @@ class Bounce:
     recipient: RecipientStatus
     verdict: Verdict
     proven: bool = False  # it may have an effect on the delivery: that it failed for good is proven, not only said
+    again: bool = False  # it would be proven, were it not that an earlier capture proved the same
 
 
 @dataclass(frozen=True, slots=True)

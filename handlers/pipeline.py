@@ -136,7 +136,10 @@ def told_again(outcome: Outcome, ordinals: Collection[int]) -> Outcome:
     """The outcome, of which these bounces were reported before: they have no second effect."""
     if not ordinals:
         return outcome
-    bounces = tuple(replace(each, proven=each.proven and n not in ordinals) for n, each in enumerate(outcome.bounces))
+    bounces = tuple(
+        replace(each, proven=False, again=each.proven) if number in ordinals else each
+        for number, each in enumerate(outcome.bounces)
+    )
     again = replace(outcome, bounces=bounces, suppressions=apply.suppressions(bounces))
     if any(each.proven for each in bounces):
         return again

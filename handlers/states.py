@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from handlers.bounce import STRONG
+from handlers.bounce import STRONG, Verdict
 from handlers.events import Event, EventType
 from handlers.message import Delivery, Message
 from handlers.outcome import Bounce, Outcome
@@ -62,7 +62,7 @@ _OF = {
     SOFT: Word.SOFT,
     HARD: Word.HARD,
 }
-_OPEN = {PENDING, ASSUMED, UNPROVEN}  # that a delivery clears
+_CLEAR = {SENT, DELIVERED}  # no bounce, or none any more
 _EVENTS = {
     State.HARD: EventType.BOUNCE_HARD,
     State.SOFT: EventType.BOUNCE_SOFT,
@@ -95,7 +95,8 @@ class Heard:
     word: Word
     moment: datetime  # when the capture came
     capture: int
-    bounce: Bounce | None = None  # None of an arrival
+    verdict: Verdict | None = None  # None of an arrival
+    recipient: RecipientStatus | None = None  # as the report has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +112,28 @@ class Change:
 
 
 def heard(outcome: Outcome) -> Iterator[Heard]:
-    """What a capture says of our deliveries. A bounce without a strong link says nothing that counts."""
-    for moment, bounce in _bounces(outcome):
-        if bounce.delivery:
-            yield Heard(bounce.delivery, word(bounce, moment), moment, outcome.mail.position, bounce)
+    """What a capture says of our deliveries."""
+    moment, position = outcome.mail.envelope.received_at, outcome.mail.position
+    for bounce in outcome.bounces:
+        said = word(outcome, bounce) if bounce.delivery else None
+        if bounce.delivery and said:
+            yield Heard(bounce.delivery, said, moment, position, bounce.verdict, bounce.recipient)
     for delivery in outcome.delivered:
-        yield Heard(delivery, Word.DELIVERED, outcome.mail.envelope.received_at, outcome.mail.position)
+        yield Heard(delivery, Word.DELIVERED, moment, position)
 
 
-def word(bounce: Bounce, moment: datetime) -> Word:
-    """What a bounce says. A temporary failure that is tried again is a delay, whatever the report calls it."""
+def word(outcome: Outcome, bounce: Bounce) -> Word | None:
+    """What a bounce says. Without a strong link that is nothing that counts.
+
+    A temporary failure that is tried again is a delay, whatever the report calls it.
+    """
+    if not any(link.strength == STRONG for link in outcome.links):
+        return None
     type_ = bounce.verdict.type
-    if type_ is BounceType.PENDING or (type_ is BounceType.SOFT and _will_retry(bounce.recipient, moment)):
+    retried = type_ is BounceType.SOFT and _will_retry(bounce.recipient, outcome.mail.envelope.received_at)
+    if type_ is BounceType.PENDING or retried:
         return Word.DELAYED
-    if not bounce.proven:
+    if not (bounce.proven or bounce.again):  # which report came first is nothing that a state may depend on
         return Word.UNPROVEN
     return Word.HARD if type_ is BounceType.HARD else Word.SOFT
 
@@ -159,14 +168,21 @@ def differ(was: Standing, now: Standing) -> bool:
 def event(made: Change) -> Event | None:
     """What the sender is told: only where the state is another one, and of an arrival only where it was in doubt."""
     was, now = made.was.place, made.now.place
-    type_ = EventType.BOUNCE_CLEARED if now == DELIVERED and was in _OPEN else _EVENTS.get(now.state)
+    cleared = now in _CLEAR and was not in _CLEAR
+    type_ = EventType.BOUNCE_CLEARED if cleared else _EVENTS.get(now.state)
     if type_ is None or was == now:
         return None
     ours = made.delivery
-    because = made.now.capture if made.cause is Cause.CAPTURE else made.cause
-    key = f"delivery:{ours.id}:{now.resolution or now.state}:{because}"
+    key = f"delivery:{ours.id}:{now.resolution or now.state}:{_because(made)}"
     data = _data(ours.recipient, ours.message, was, made.now, made.cause, made.recipient)
     return Event(type_, key, ours.message.account.id, ours.id, data, made.at)
+
+
+def _because(made: Change) -> str:
+    """What makes the fact one of its own: an operator may say the same again."""
+    if made.cause is Cause.CAPTURE:
+        return f"{made.now.capture}"
+    return f"{made.cause}:{made.at.isoformat()}" if made.cause is not Cause.CLOCK else made.cause
 
 
 def unregistered(outcome: Outcome) -> Iterator[Event]:
@@ -174,20 +190,15 @@ def unregistered(outcome: Outcome) -> Iterator[Event]:
 
     The same of one token and address is told once.
     """
-    for moment, bounce in _bounces(outcome):
-        if bounce.delivery is None and bounce.token is not None:
-            place = TABLE[SENT][word(bounce, moment)]
-            told = bounce.verdict
-            now = Standing(place, moment, told.type, told.category, told.reason, outcome.mail.position)
+    moment, position = outcome.mail.envelope.received_at, outcome.mail.position
+    for bounce in outcome.bounces:
+        said = word(outcome, bounce) if bounce.delivery is None and bounce.token is not None else None
+        if said:
+            place, told = TABLE[SENT][said], bounce.verdict
+            now = Standing(place, moment, told.type, told.category, told.reason, position)
             key = f"token:{bounce.token}:{bounce.address.lower()}:{place.resolution or place.state}"
             data = _data(bounce.address, None, SENT, now, Cause.CAPTURE, bounce.recipient)
             yield Event(_EVENTS[place.state], key, bounce.account.id, None, data | {"token": bounce.token}, moment)
-
-
-def _bounces(outcome: Outcome) -> Iterator[tuple[datetime, Bounce]]:
-    """Those that count, and when they came."""
-    if any(link.strength == STRONG for link in outcome.links):
-        yield from ((outcome.mail.envelope.received_at, bounce) for bounce in outcome.bounces)
 
 
 def _data(
@@ -232,9 +243,9 @@ def _earliest(known: datetime | None, said: Heard, of: Word) -> datetime | None:
 def _resting_on(
     said: Heard, place: Place, since: datetime, pending_since: datetime | None, delivered_at: datetime | None
 ) -> Standing:
-    if said.bounce is None:
+    told = said.verdict
+    if told is None:
         return Standing(place, since, None, None, None, said.capture, pending_since, delivered_at)
-    told = said.bounce.verdict
     return Standing(place, since, told.type, told.category, told.reason, said.capture, pending_since, delivered_at)
 
 
@@ -243,7 +254,7 @@ _Key = tuple[datetime, str, str, str, int]
 
 def _key(said: Heard) -> _Key:
     """What tells which of two reports counts: the earlier one, and of the same moment any, but always the same."""
-    verdict = said.bounce.verdict if said.bounce else None
+    verdict = said.verdict
     words = (verdict.type, verdict.category, verdict.reason) if verdict else ("", "", "")
     return (said.moment, *words, said.capture)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,16 +18,17 @@ from sqlalchemy import Connection
 from handlers import pipeline, trust, verp
 from handlers.authenticated import Authenticated
 from handlers.envelope import Mail
+from handlers.events import Event, of_capture
 from handlers.pipeline import Ports, Reading
 from handlers.tokens import Tokens
 from handlers.verp import State, Token, Verified
-from handlers.words import LinkMethod, TrustReason
+from handlers.words import Cause, LinkMethod, TrustReason
 from server import suppressing
 from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
 from server.suppressing import Effects, Owner
-from storage import database, replays, revision, waiting
+from storage import database, events, replays, revision, states, waiting
 from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
@@ -81,6 +83,7 @@ class _Pair:
     old: Stored
     new: Revised
     follows: Mapping[Key, Owner]
+    told: Event | None  # of the capture by itself
 
 
 class Reclassifier:
@@ -125,7 +128,7 @@ class Reclassifier:
         """
         readings = self._read(mails)
         tally = Tally(captures=len(mails), unread=len(mails) - len(readings))
-        self._replace(readings, tally, [mail.position for mail in mails])
+        self._replace(readings, tally, Cause.CAPTURE, [mail.position for mail in mails])
         return tally
 
     def _page(self, after: int, last: int) -> list[Mail]:
@@ -157,9 +160,9 @@ class Reclassifier:
             differing = {pair.old.id for pair in self._differing(connection, readings)}
         if not differing:
             return
-        self._replace([reading for reading in readings if reading.mail.position in differing], tally)
+        self._replace([each for each in readings if each.mail.position in differing], tally, Cause.OPERATOR)
 
-    def _replace(self, readings: Sequence[Reading], tally: Tally, done: Sequence[int] = ()) -> None:
+    def _replace(self, readings: Sequence[Reading], tally: Tally, cause: Cause, done: Sequence[int] = ()) -> None:
         effects = Effects()
         with self._db.writer() as connection:
             waiting.hold(connection)
@@ -169,6 +172,9 @@ class Reclassifier:
                 revision.replace(connection, pair.old, pair.new)
             effects.write(connection)
             waiting.done(connection, done)
+            touched = {key for pair in pairs for key in revision.deliveries(pair.old, pair.new)}
+            changed = states.rejudge(connection, touched, cause, datetime.now(UTC))
+            events.put(connection, [*changed, *(pair.told for pair in pairs if pair.told)])
         for pair in pairs:
             _add_pair(tally, pair)
         _add_effects(tally, effects)
@@ -181,7 +187,7 @@ class Reclassifier:
         ]
         for old, outcome in zip(stored, replays.without(connection, found), strict=True):
             follows = suppressing.owners(old.id, old.capture["received_at"], outcome.suppressions)
-            pair = _Pair(old, revision.revised(outcome), follows)
+            pair = _Pair(old, revision.revised(outcome), follows, of_capture(outcome))
             if not revision.is_same(old, pair.new) or suppressing.differ(connection, old, follows):
                 yield pair
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from handlers import states
 from handlers.outcome import Bounce, Outcome
 from handlers.words import BounceType
 from storage import originals, pages, shapes
@@ -32,11 +33,7 @@ class Filter:
 def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Store the bounces of captures that are stored; the one of a capture that is there already stays."""
     now = datetime.now(UTC)
-    rows = [
-        row(outcome.mail.position, ordinal, each, now)
-        for outcome in outcomes
-        for ordinal, each in enumerate(outcome.bounces)
-    ]
+    rows = [row(outcome, ordinal, each, now) for outcome in outcomes for ordinal, each in enumerate(outcome.bounces)]
     if rows:
         connection.execute(insert_new(connection, bounce), rows)
 
@@ -60,10 +57,10 @@ def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) 
         yield shapes.bounce(each)
 
 
-def row(position: int, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:
-    """The columns of the bounce with this number of the capture at `position`."""
+def row(outcome: Outcome, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:
+    """The columns of the bounce with this number of a capture."""
     return {
-        "capture_id": position,
+        "capture_id": outcome.mail.position,
         "ordinal": ordinal,
         "delivery_id": found.delivery and found.delivery.id,
         "account_id": found.account.id,
@@ -79,6 +76,7 @@ def row(position: int, ordinal: int, found: Bounce, now: datetime) -> dict[str, 
         "diagnostic": found.recipient.diagnostic_code,
         "action": found.recipient.action,
         "proven": found.proven,
+        "heard": states.word(outcome, found),
         "span": found.verdict.span,
         "guess": found.verdict.guess,
         "confidence": found.verdict.confidence,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, fun
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome, Suppression
 from handlers.words import BounceType, Category
-from storage import bounces, captures, columns, pages, suppressions, waiting
+from storage import bounces, captures, columns, evidence, pages, suppressions, waiting
 from storage.columns import CleanText, address_key
 from storage.tables import bounce, capture, suppression
 from storage.upsert import insert_new
@@ -36,6 +36,7 @@ class Stored:
 
     capture: RowMapping
     bounces: tuple[RowMapping, ...]  # by ordinal
+    arrived: tuple[int, ...] = ()  # deliveries, in their order
 
     @property
     def id(self) -> int:
@@ -48,6 +49,7 @@ class Revised:
 
     capture: Row
     bounces: tuple[Row, ...]
+    arrived: tuple[int, ...] = ()
 
 
 def extent(connection: Connection) -> tuple[int, int | None]:
@@ -87,14 +89,18 @@ def stored(connection: Connection, ids: Sequence[int], *, lock: bool = False) ->
     belonging = select(bounce).where(bounce.c.capture_id.in_(ids)).order_by(bounce.c.capture_id, bounce.c.ordinal)
     for each in connection.execute(belonging).mappings():
         found[each["capture_id"]].append(each)
-    return [Stored(row, tuple(found[row["id"]])) for row in rows]
+    arrived = evidence.arrivals(connection, ids)
+    return [Stored(row, tuple(found[row["id"]]), arrived.get(row["id"], ())) for row in rows]
 
 
 def revised(outcome: Outcome) -> Revised:
     """What would be stored of a capture that is read now, as the database would give it back."""
-    position = outcome.mail.position
-    rows = [bounces.row(position, number, each, datetime.now(UTC)) for number, each in enumerate(outcome.bounces)]
-    return Revised(_as_stored(capture, captures.findings(outcome)), tuple(_as_stored(bounce, each) for each in rows))
+    rows = [bounces.row(outcome, number, each, datetime.now(UTC)) for number, each in enumerate(outcome.bounces)]
+    return Revised(
+        _as_stored(capture, captures.findings(outcome)),
+        tuple(_as_stored(bounce, each) for each in rows),
+        tuple(sorted(each.id for each in outcome.delivered)),
+    )
 
 
 def is_same(old: Stored, new: Revised) -> bool:
@@ -102,6 +108,7 @@ def is_same(old: Stored, new: Revised) -> bool:
     pairs = zip(old.bounces, new.bounces, strict=False)
     return (
         len(old.bounces) == len(new.bounces)
+        and old.arrived == new.arrived
         and all(not _difference(was, now) for was, now in pairs)
         and not _difference(old.capture, new.capture)
     )
@@ -113,6 +120,8 @@ def replace(connection: Connection, old: Stored, new: Revised) -> None:
     if changed:
         waiting.replace(connection, old.id, new.capture["links"])
         connection.execute(update(capture).where(capture.c.id == old.id), changed)
+    if old.arrived != new.arrived:
+        evidence.replace(connection, old.id, new.arrived)
     missing = {each["ordinal"]: each for each in new.bounces}
     for was in old.bounces:
         now = missing.get(was["ordinal"])
@@ -124,6 +133,12 @@ def replace(connection: Connection, old: Stored, new: Revised) -> None:
             connection.execute(update(bounce).where(bounce.c.id == was["id"]), changed)
     if missing:
         connection.execute(insert_new(connection, bounce), list(missing.values()))
+
+
+def deliveries(old: Stored, new: Revised) -> set[int]:
+    """Those of which the one or the other says something."""
+    bounced = {row["delivery_id"] for row in old.bounces} | {row["delivery_id"] for row in new.bounces}
+    return {*old.arrived, *new.arrived, *bounced} - {None}
 
 
 def suppressing(connection: Connection, keys: Sequence[Key]) -> dict[Key, RowMapping]:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from handlers import states
 from handlers.events import Event
 from handlers.message import Delivery
 from handlers.outcome import Outcome
+from handlers.report import RecipientStatus
 from handlers.states import Change, Place, Standing
 from handlers.words import BounceType, Category, Cause, Reason, Resolution, State
-from storage import ledger
+from storage import evidence, ledger
 from storage.tables import delivery, delivery_state, state_change
 from storage.upsert import insert
 
@@ -59,8 +60,7 @@ class Revisions:
         now = states.step(was, said)
         if now is was:
             return
-        recipient = said.bounce.recipient if said.bounce else None
-        self.put(Change(said.delivery, was, now, Cause.CAPTURE, said.moment, recipient))
+        self.put(Change(said.delivery, was, now, Cause.CAPTURE, said.moment, said.recipient))
 
     def put(self, change: Change) -> None:
         """The delivery stands as the change says; where that tells the same of it, it is no revision."""
@@ -73,9 +73,12 @@ class Revisions:
 
     def write(self, connection: Connection) -> list[Event]:
         """Store them, in the transaction that they were read in. Returns what is to be told."""
-        if self.touched:
-            rows = [_row(key, self.standing[key]) for key in sorted(self.touched)]
+        rows = [_row(key, self.standing[key]) for key in sorted(self.touched) if self.standing[key] != Standing()]
+        gone = [key for key in self.touched if self.standing[key] == Standing()]
+        if rows:
             connection.execute(_upsert(connection), rows)
+        if gone:
+            connection.execute(delete(delivery_state).where(delivery_state.c.delivery_id.in_(gone)))
         if self.changes:
             connection.execute(state_change.insert(), [_revision(each) for each in self.changes])
         return [event for change in self.changes if (event := states.event(change))]
@@ -89,6 +92,36 @@ def hear(connection: Connection, outcomes: Sequence[Outcome]) -> list[Event]:
     revisions = Revisions(standings(connection, {each.delivery.id for each in said}, lock=True))
     for each in said:
         revisions.hear(each)
+    return revisions.write(connection)
+
+
+def rejudge(connection: Connection, deliveries: Collection[int], cause: Cause, at: datetime) -> list[Event]:
+    """Deliveries stand by what is stored of their captures now; to be called where some of that has changed."""
+    ids = sorted(deliveries)
+    told: list[Event] = []
+    for start in range(0, len(ids), _CHUNK):
+        told += _rejudge(connection, ids[start : start + _CHUNK], cause, at)
+    return told
+
+
+def _rejudge(connection: Connection, ids: Sequence[int], cause: Cause, at: datetime) -> list[Event]:
+    before = standings(connection, ids, lock=True)
+    revisions = Revisions(dict(before))
+    rows = connection.execute(ledger.DELIVERIES.where(delivery.c.id.in_(ids)))
+    ours = {each.id: each for each in map(ledger.read, rows)}
+    after = dict.fromkeys(ours, Standing())
+    recipients: dict[int, RecipientStatus | None] = {}
+    for said in evidence.of(connection, ours):
+        key = said.delivery.id
+        after[key] = states.step(after[key], said)
+        if after[key].capture == said.capture:
+            recipients[key] = said.recipient
+    for key, now in after.items():
+        was = before.get(key, Standing())
+        if was.place == states.ASSUMED and was.pending_since:  # and what was assumed stays so
+            now = states.assume(now, was.since - was.pending_since)
+        moment = now.since if cause is Cause.CAPTURE and now != Standing() else at
+        revisions.put(Change(ours[key], was, now, cause, moment, recipients.get(key)))
     return revisions.write(connection)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from handlers.events import Event, of_capture
 from handlers.outcome import Outcome
 from handlers.states import unregistered
-from storage import bounces, captures, events, positions, replays, states, suppressions, waiting
+from storage import bounces, captures, events, evidence, positions, replays, states, suppressions, waiting
 
 
 def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int) -> None:
@@ -21,6 +21,7 @@ def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, po
     bounces.insert(connection, fresh)
     suppressions.insert(connection, fresh)
     waiting.insert(connection, fresh)
+    evidence.insert(connection, fresh)
     changed = states.hear(connection, fresh)
     positions.put(connection, consumer, position)
     events.put(connection, [*changed, *_told(fresh)])

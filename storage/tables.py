@@ -135,10 +135,18 @@ class Bounce(SQLModel, table=True):
     diagnostic: str | None = Field(sa_type=CleanText)
     action: str | None = Field(sa_type=CleanText)
     proven: bool  # it may have an effect on the delivery
+    heard: str | None = Field(sa_type=CleanText)  # what it says of the delivery's state, handlers.states.Word
     span: str = Field(sa_type=CleanText)
     guess: bool
     confidence: float
     created_at: datetime = Field(index=True)
+
+
+class Arrival(SQLModel, table=True):
+    """A capture says that a delivery is in the mailbox."""
+
+    capture_id: int = Field(foreign_key="capture.id", ondelete="CASCADE", primary_key=True, sa_type=Key)
+    delivery_id: int = Field(foreign_key="delivery.id", ondelete="CASCADE", primary_key=True, sa_type=Key, index=True)
 
 
 class Waiting(SQLModel, table=True):
@@ -187,7 +195,7 @@ class DeliveryState(SQLModel, table=True):
             postgresql_where=text("state = 'pending'"),
         ),
     )
-    delivery_id: int = Field(primary_key=True, foreign_key="delivery.id", sa_type=Key)
+    delivery_id: int = Field(foreign_key="delivery.id", ondelete="CASCADE", primary_key=True, sa_type=Key)
     state: str = Field(sa_type=CleanText)
     resolution: str | None = Field(sa_type=CleanText)
     type: str | None = Field(sa_type=CleanText)
@@ -204,7 +212,7 @@ class StateChange(SQLModel, table=True):
 
     __tablename__ = "state_change"
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
-    delivery_id: int = Field(foreign_key="delivery.id", sa_type=Key, index=True)
+    delivery_id: int = Field(foreign_key="delivery.id", ondelete="CASCADE", sa_type=Key, index=True)
     from_state: str = Field(sa_type=CleanText)
     to_state: str = Field(sa_type=CleanText)
     resolution: str | None = Field(sa_type=CleanText)
@@ -296,7 +304,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 
 account, message, delivery = _table(Account), _table(Message), _table(Delivery)
-capture, bounce = _table(Capture), _table(Bounce)
+capture, bounce, arrival = _table(Capture), _table(Bounce), _table(Arrival)
 waiting, hand_link = _table(Waiting), _table(HandLink)
 delivery_state, state_change = _table(DeliveryState), _table(StateChange)
 suppression, position = _table(Suppression), _table(Position)

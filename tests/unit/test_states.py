@@ -232,8 +232,8 @@ def test_each_recipient_has_a_state_of_its_own() -> None:
 def test_what_will_be_retried_is_a_delay(until: str | None, word: Word) -> None:
     recipient = RecipientStatus("ann@x.example", action=Action.FAILED, status="4.2.2", will_retry_until=until)
     bounce = Bounce("ann@x.example", OURS, ANN, "t", recipient, FULL, proven=True)
-    assert states.word(bounce, NOW) is word
-    assert states.word(replace(bounce, verdict=GONE), NOW) is Word.HARD
+    assert states.word(outcome(Word.SOFT), bounce) is word
+    assert states.word(outcome(Word.SOFT), replace(bounce, verdict=GONE)) is Word.HARD
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_capture_may_be_told_by_itself() -> None:
 
 def test_heard_is_what_a_capture_says() -> None:
     assert list(states.heard(outcome(Word.DELIVERED, 2, 8))) == [
-        Heard(ANN, Word.DELIVERED, NOW + timedelta(hours=2), 8, None)
+        Heard(ANN, Word.DELIVERED, NOW + timedelta(hours=2), 8)
     ]
 
 

@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("pending_since", MOMENT),
         sa.Column("delivered_at", MOMENT),
         sa.Column("capture_id", KEY),
-        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_state_delivery_id_delivery")),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_state_delivery_id_delivery"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_delivery_state")),
     )
     op.create_index(
@@ -48,7 +50,9 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("capture_id", KEY),
         sa.Column("at", MOMENT, nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_state_change_delivery_id_delivery")),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_state_change_delivery_id_delivery"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_state_change")),
     )
     op.create_index(op.f("ix_state_change_delivery_id"), "state_change", ["delivery_id"])

@@ -78,6 +78,51 @@ class Registered(TypedDict):
     delivery: int
 
 
+class Delivery(TypedDict):
+    """One recipient of one message; `message` is the id of the message. Of one in state `sent` nothing was heard."""
+
+    id: int
+    account: str
+    message: int
+    message_id: str
+    campaign: str | None
+    kind: str
+    recipient: str
+    return_path: str | None
+    state: str
+    resolution: str | None
+    type: str | None
+    category: str | None
+    reason: str | None
+    since: str | None
+    pending_since: str | None
+    delivered_at: str | None
+    capture: int | None
+
+
+# `from` is no name in Python
+Revision = TypedDict(
+    "Revision",
+    {
+        "from": str,
+        "to": str,
+        "resolution": str | None,
+        "type": str | None,
+        "category": str | None,
+        "reason": str | None,
+        "cause": str,
+        "capture": int | None,
+        "at": str,
+    },
+)
+
+
+class DeliveryWithRevisions(Delivery):
+    """A delivery with every change of its state."""
+
+    revisions: list[Revision]
+
+
 class Original(TypedDict):
     """The message that something is about, and the recipient that it was sent to."""
 
@@ -198,6 +243,74 @@ class Event(TypedDict):
     delivery: int | None
     sequence: int | None
     data: dict[str, Any]
+
+
+class Webhook(TypedDict):
+    """An endpoint that is told what happens; account null means the operator, who is told everything."""
+
+    id: int
+    account: str | None
+    url: str
+    events: list[str]
+    state: str
+    why: str | None
+    failures: int
+    probe_at: str | None
+    queued: int
+    delivered: int
+    dead: int
+    created_at: str
+
+
+class NewWebhook(Webhook):
+    """An endpoint with its secret, which is told this once."""
+
+    secret: str
+
+
+class Secret(TypedDict):
+    """A new secret, which is told this once."""
+
+    secret: str
+
+
+class Try(TypedDict):
+    """One try to deliver an event; `state` is that of the event by now."""
+
+    id: int
+    at: str
+    event: str
+    type: str
+    delivery: int | None
+    sequence: int | None
+    state: str
+    status: int | None
+    milliseconds: int
+    error: str | None
+    excerpt: str | None
+
+
+class Dispatch(TypedDict):
+    """An event for an endpoint, and what became of it."""
+
+    id: int
+    event: str
+    type: str
+    delivery: int | None
+    sequence: int | None
+    state: str
+    tries: int
+    due_at: str | None
+    queued_at: str
+    finished_at: str | None
+    superseded_by: str | None
+    why: str | None
+
+
+class Queued(TypedDict):
+    """How many events are sent again."""
+
+    queued: int
 
 
 class Count(TypedDict):

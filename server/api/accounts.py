@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from server.api.access import Operates
 from server.api.bodies import NewAccount
-from server.api.parameters import AskedForPage, Id
+from server.api.parameters import AskedForPage, SmallId
 from server.api.problems import Refused, invalid
 from server.api.routes import answer, router, with_content
 from storage import accounts as stored
@@ -37,7 +37,7 @@ def add(access: Operates, body: NewAccount) -> Response:
 
 
 @routes.get("/accounts/{id}", response_model=records.Account, summary="Show")
-def one(access: Operates, id: Id) -> Response:  # noqa: A002 - the name in the document
+def one(access: Operates, id: SmallId) -> Response:  # noqa: A002 - the name in the document
     """One account."""
     with access.reading() as mine:
         return answer(shapes.account(mine.one(_SHOWN, account.c.id, account.c.id, id)))

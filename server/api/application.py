@@ -6,7 +6,19 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp
 
-from server.api import accounts, bounces, captures, counting, events, keys, messages, problems, suppressions
+from server.api import (
+    accounts,
+    bounces,
+    captures,
+    counting,
+    deliveries,
+    events,
+    keys,
+    messages,
+    problems,
+    suppressions,
+    webhooks,
+)
 from server.api.access import Service
 from server.api.body import Bounded
 from server.api.rates import Rates
@@ -15,7 +27,7 @@ from server.settings import Settings
 from storage.database import Database
 
 PREFIX = "/api/v1"
-_PARTS = (messages, captures, bounces, suppressions, events, counting, accounts, keys)
+_PARTS = (messages, deliveries, captures, bounces, suppressions, events, webhooks, counting, accounts, keys)
 _DESCRIPTION = """\
 What comes back of the mail that you sent: register messages, read bounces, check suppressions.
 

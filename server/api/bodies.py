@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from handlers.events import EventType
 from storage.api_keys import Scope
 
 MOST = 10_000  # of anything in one request
@@ -95,3 +96,45 @@ class NewKey(BaseModel):
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     name: str = Field("", max_length=200, description="What it is for")
     expires_at: AwareDatetime | None = Field(None, description="Good until then; else until it is revoked")
+
+
+class NewWebhook(BaseModel):
+    """An endpoint to tell what happens."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"url": "https://hooks.example.com/bounces", "events": ["bounce.hard"]}},
+    )
+
+    url: str = Field(max_length=2000)
+    events: list[EventType] = Field([], max_length=len(EventType), description="The types wanted; none: all")
+
+
+class OtherWebhook(BaseModel):
+    """What is to be otherwise; what is not given stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"enabled": True}})
+
+    url: str | None = Field(None, max_length=2000)
+    events: list[EventType] | None = Field(None, max_length=len(EventType), description="The types wanted; none: all")
+    enabled: bool | None = None
+
+
+class NewSecret(BaseModel):
+    """How a secret is changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"hours": 24}})
+
+    hours: float = Field(24, ge=0, le=24 * 365, description="How long the old one signs along")
+
+
+class Redelivery(BaseModel):
+    """What is to be sent again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"events": ["evt_12"]}})
+
+    events: list[Annotated[str, Field(pattern=r"^evt_[0-9]{1,18}$")]] | None = Field(
+        None, min_length=1, max_length=1000
+    )
+    since: AwareDatetime | None = None

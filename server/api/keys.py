@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from server.api.access import Access, HandsOutKeys
 from server.api.bodies import NewKey
-from server.api.parameters import AskedForPage, Id
+from server.api.parameters import AskedForPage, SmallId
 from server.api.problems import Refused, invalid
 from server.api.routes import answer, router, with_content
 from storage import api_keys as stored
@@ -41,14 +41,14 @@ def add(access: HandsOutKeys, body: NewKey) -> Response:
 
 
 @routes.get("/keys/{id}", response_model=records.ApiKey, summary="Show")
-def one(access: HandsOutKeys, id: Id) -> Response:  # noqa: A002 - the name in the document
+def one(access: HandsOutKeys, id: SmallId) -> Response:  # noqa: A002 - the name in the document
     """One key, without its secret."""
     with access.reading() as mine:
         return answer(shapes.api_key(mine.one(SHOWN, api_key.c.id, api_key.c.account_id, id)))
 
 
 @routes.post("/keys/{id}/revoke", response_model=records.ApiKey, responses=with_content(), summary="Revoke")
-def revoke(access: HandsOutKeys, id: Id) -> Response:  # noqa: A002 - the name in the document
+def revoke(access: HandsOutKeys, id: SmallId) -> Response:  # noqa: A002 - the name in the document
     """Makes a key worthless, from now on."""
     with access.writing() as mine:
         mine.one(SHOWN, api_key.c.id, api_key.c.account_id, id)

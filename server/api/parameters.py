@@ -1,16 +1,17 @@
 """What may stand behind the question mark, and in a path."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from handlers.events import EventType
-from handlers.words import BounceType, Category, Detectability, Kind, Reason
+from handlers.words import BounceType, Category, Detectability, Kind, Reason, State
 
 LARGEST = 2**63 - 1
 Id = Annotated[int, Path(ge=0, le=LARGEST)]
+SmallId = Annotated[int, Path(ge=0, le=2**31 - 1)]  # accounts, keys, webhooks: 32 bits in PostgreSQL
 Address = Annotated[str, Field(min_length=1, max_length=320, examples=["ann@example.com"])]
 
 
@@ -54,6 +55,26 @@ class MessagesAsked(Turning):
 class DeliveriesAsked(Turning):
     recipient: Address | None = Field(None, description="Case is ignored")
     message: int | None = Field(None, ge=0, le=LARGEST, description="Those of the message with this id")
+    state: State | None = None
+
+
+class TriesAsked(BaseModel):
+    """Newest first, always."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cursor: str | None = Field(
+        None, pattern=r"^[0-9]{1,18}$", description="The page behind this cursor, which the page before it told"
+    )
+    limit: int = Field(50, ge=1, le=1000, description="Items of a page")
+
+    @property
+    def before(self) -> int | None:
+        return None if self.cursor is None else int(self.cursor)
+
+
+class DispatchesAsked(TriesAsked):
+    state: Literal["queued", "delivered", "superseded", "dead"] | None = None
 
 
 class SuppressionsAsked(Turning):
@@ -80,5 +101,7 @@ AskedForMessages = Annotated[MessagesAsked, Query()]
 AskedForDeliveries = Annotated[DeliveriesAsked, Query()]
 AskedForSuppressions = Annotated[SuppressionsAsked, Query()]
 AskedForEvents = Annotated[EventsAsked, Query()]
+AskedForTries = Annotated[TriesAsked, Query()]
+AskedForDispatches = Annotated[DispatchesAsked, Query()]
 AskedForStatistics = Annotated[StatisticsAsked, Query()]
 AskedForPage = Annotated[Turning, Query()]

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from handlers.events import Event, EventType
 from handlers.outcome import Outcome
 from handlers.words import Detectability
 from server.api.application import PREFIX, application
 from server.settings import Limits, Settings
 from server.web.application import site
-from storage import accounts, api_keys, events, messages
+from storage import accounts, api_keys, messages, webhooks
 from storage.api_keys import Scope
 from storage.database import Database
 from storage.store import store
@@ -55,9 +54,13 @@ class Api:
 
 @pytest.fixture
 def api(database: Database, tmp_path: Path, outcome_of: Callable[..., Outcome]) -> Api:
+    return filled_api(database, tmp_path, outcome_of)
+
+
+def filled_api(database: Database, folder: Path, outcome_of: Callable[..., Outcome]) -> Api:
     """Accounts shop and other, alike; and a capture (3) that is nobody's."""
     settings = Settings(
-        data_dir=tmp_path, return_path_domain=DOMAIN, limits=Limits(api_requests=100_000, api_body_octets=1 << 20)
+        data_dir=folder, return_path_domain=DOMAIN, limits=Limits(api_requests=100_000, api_body_octets=1 << 20)
     )
     made = Api(database, settings)
     for position, name in ((1, "shop"), (2, "other")):
@@ -74,13 +77,11 @@ def _fill(database: Database, name: str, position: int, outcome_of: Callable[...
         recipient = (f"ann@{name}.example", f"token-{name}")
         ours = messages.register(connection, name, [recipient], message_id=f"<m@{name}.example>", subject="Spring")[0]
         store(connection, [outcome_of(position, ours)], "worker", position)
-        events.put(
-            connection, [Event(EventType.BOUNCE_HARD, f"test:{name}", account.id, ours.id, {"type": "hard"}, NOW)]
-        )
         key, _ = api_keys.add(connection, account, [Scope.READ], NOW)
+        hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], "whsec_" + "A" * 32, NOW)["id"]
         message = connection.exec_driver_sql("SELECT max(id) FROM message").scalar_one()
         bounce = connection.exec_driver_sql("SELECT max(id) FROM bounce").scalar_one()
     return {
         "account": account.id, "message": message, "delivery": ours.id, "capture": position, "bounce": bounce,
-        "key": key,
+        "key": key, "webhook": hook,
     }  # fmt: skip

@@ -78,7 +78,7 @@ def database(url: URL) -> Iterator[Database]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def outcome_of() -> Callable[..., Outcome]:
     """outcome_of(position, delivery=None, **fields): a failure notice with one recipient."""
     return _outcome

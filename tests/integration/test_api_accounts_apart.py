@@ -8,8 +8,9 @@ from starlette.testclient import TestClient
 
 from server.api.application import build
 from server.settings import Settings
+from storage import webhooks
 from storage.api_keys import Scope
-from tests.integration.api_fixture import ALL, Api
+from tests.integration.api_fixture import ALL, NOW, Api
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ PROBES = {
     "POST /messages": Probe(
         "/messages?account={name}", {"messages": [{"recipients": ["bob@x.example"]}]}, shows="bob@x.example"
     ),
+    "GET /deliveries": listed("/deliveries", "ann@{name}.example"),
+    "GET /deliveries/{id}": Probe("/deliveries/{delivery}", shows="ann@{name}.example"),
     "GET /captures": listed("/captures", "ann@{name}.example"),
     "GET /captures/{id}": Probe("/captures/{capture}", shows="ann@{name}.example"),
     "GET /captures/{id}/raw": Probe("/captures/{capture}/raw", shows="no such user"),
@@ -45,6 +48,17 @@ PROBES = {
         "/suppressions/check", {"addresses": ["ann@{name}.example"]}, shows='"suppressed":true', others=200
     ),
     "GET /events": listed("/events", '"delivery":{delivery}'),
+    "GET /webhooks": listed("/webhooks", "hooks.{name}.example"),
+    "POST /webhooks": Probe(
+        "/webhooks?account={name}", {"url": "https://new.example/"}, shows='"account":"{name}"', own=201
+    ),
+    "GET /webhooks/{id}": Probe("/webhooks/{webhook}", shows="hooks.{name}.example"),
+    "PATCH /webhooks/{id}": Probe("/webhooks/{webhook}", {"enabled": False}, shows="hooks.{name}.example"),
+    "POST /webhooks/{id}/secret": Probe("/webhooks/{webhook}/secret", {}, shows="whsec_"),
+    "GET /webhooks/{id}/tries": Probe("/webhooks/{webhook}/tries"),
+    "GET /webhooks/{id}/events": Probe("/webhooks/{webhook}/events"),
+    "POST /webhooks/{id}/redeliver": Probe("/webhooks/{webhook}/redeliver", {}, shows='"queued":'),
+    "DELETE /webhooks/{id}": Probe("/webhooks/{spare}", own=204),
     "GET /statistics": listed("/statistics?account={name}", "user_unknown"),
     "GET /keys": listed("/keys", '"id":{key},'),
     "GET /keys/{id}": Probe("/keys/{key}", shows='"id":{key},'),
@@ -64,10 +78,17 @@ def routes() -> list[str]:
 def ask(client: TestClient, api: Api, route: str, name: str) -> tuple[int, str, str]:
     """Asks with the ids of `name`; the status, the text, and what shows that a row is its own."""
     probe = PROBES[route]
-    values = {"name": name, **api.ids[name]}
+    values = {"name": name, "spare": _spare(api, name) if "{spare}" in probe.path else 0, **api.ids[name]}
     body = None if probe.body is None else _filled(probe.body, values)
     answer = client.request(route.partition(" ")[0], probe.path.format(**values), json=body)
     return answer.status_code, answer.text, _filled(probe.shows, values)
+
+
+def _spare(api: Api, name: str) -> int:
+    """A webhook that is there to be removed."""
+    with api.database.writer() as connection:
+        made = webhooks.add(connection, api.ids[name]["account"], "https://spare.example/", [], "whsec_" + "A" * 32, NOW)
+        return int(made["id"])
 
 
 def _filled(value: Any, values: dict[str, Any]) -> Any:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from handlers.events import EventType
+from server.api.parameters import Moment
 from storage.api_keys import Scope
 
 MOST = 10_000  # of anything in one request
@@ -37,7 +38,7 @@ class NewMessage(BaseModel):
     subject: _Text | None = None
     campaign: _Text | None = None
     kind: Literal["marketing", "one_to_one"] = "marketing"
-    sent_at: AwareDatetime | None = None
+    sent_at: Moment | None = None
 
 
 class Registration(BaseModel):
@@ -95,7 +96,7 @@ class NewKey(BaseModel):
 
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     name: str = Field("", max_length=200, description="What it is for")
-    expires_at: AwareDatetime | None = Field(None, description="Good until then; else until it is revoked")
+    expires_at: Moment | None = Field(None, description="Good until then; else until it is revoked")
 
 
 class NewWebhook(BaseModel):
@@ -137,4 +138,4 @@ class Redelivery(BaseModel):
     events: list[Annotated[str, Field(pattern=r"^evt_[0-9]{1,18}$")]] | None = Field(
         None, min_length=1, max_length=1000
     )
-    since: AwareDatetime | None = None
+    since: Moment | None = None

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from server.api.access import Access, HandsOutKeys
 from server.api.bodies import NewKey
 from server.api.parameters import AskedForPage, SmallId
-from server.api.problems import Refused, invalid
+from server.api.problems import Refused
 from server.api.routes import answer, router, with_content
 from storage import api_keys as stored
 from storage import records, shapes
@@ -59,4 +59,4 @@ def revoke(access: HandsOutKeys, id: SmallId) -> Response:  # noqa: A002 - the n
 def _check_scopes(access: Access, body: NewKey) -> None:
     more = set(body.scopes) - access.key.scopes
     if more and Scope.OPERATOR not in access.key.scopes:
-        raise invalid("body", "scopes", ", ".join(sorted(more)), "this key has it not, so it can't give it")
+        raise Refused(403, f"this key has not the scope {', '.join(sorted(more))}, so it can't give it")

@@ -1,10 +1,10 @@
 """What may stand behind the question mark, and in a path."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from handlers.events import EventType
 from handlers.words import BounceType, Category, Detectability, Kind, Reason, State
@@ -12,6 +12,16 @@ from handlers.words import BounceType, Category, Detectability, Kind, Reason, St
 LARGEST = 2**63 - 1
 Id = Annotated[int, Path(ge=0, le=LARGEST)]
 SmallId = Annotated[int, Path(ge=0, le=2**31 - 1)]  # accounts, keys, webhooks: 32 bits in PostgreSQL
+
+
+def _written(value: Any) -> Any:
+    """A number would be taken for seconds since 1970."""
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("give a time such as 2026-03-04T05:06:07Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Address = Annotated[str, Field(min_length=1, max_length=320, examples=["ann@example.com"])]
 
 
@@ -92,7 +102,7 @@ class EventsAsked(Turning):
 class StatisticsAsked(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    since: AwareDatetime | None = Field(None, description="From when on; 30 days ago where it is not given")
+    since: Moment | None = Field(None, description="From when on; 30 days ago where it is not given")
 
 
 AskedForCaptures = Annotated[CapturesAsked, Query()]

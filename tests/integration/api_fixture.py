@@ -21,6 +21,7 @@ from storage.store import store
 ALL = tuple(scope for scope in Scope if scope is not Scope.OPERATOR)
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 DOMAIN = "rp.example"
+SECRET = "whsec_" + "A" * 32
 
 
 @dataclass
@@ -59,9 +60,7 @@ def api(database: Database, tmp_path: Path, outcome_of: Callable[..., Outcome]) 
 
 def filled_api(database: Database, folder: Path, outcome_of: Callable[..., Outcome]) -> Api:
     """Accounts shop and other, alike; and a capture (3) that is nobody's."""
-    settings = Settings(
-        data_dir=folder, return_path_domain=DOMAIN, limits=Limits(api_requests=100_000, api_body_octets=1 << 20)
-    )
+    settings = Settings(data_dir=folder, return_path_domain=DOMAIN, limits=Limits(api_requests=100_000))
     made = Api(database, settings)
     for position, name in ((1, "shop"), (2, "other")):
         made.ids[name] = _fill(database, name, position, outcome_of)
@@ -78,7 +77,9 @@ def _fill(database: Database, name: str, position: int, outcome_of: Callable[...
         ours = messages.register(connection, name, [recipient], message_id=f"<m@{name}.example>", subject="Spring")[0]
         store(connection, [outcome_of(position, ours)], "worker", position)
         key, _ = api_keys.add(connection, account, [Scope.READ], NOW)
-        hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], "whsec_" + "A" * 32, NOW)["id"]
+        hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], "whsec_" + "A" * 32, NOW)[
+            "id"
+        ]
         message = connection.exec_driver_sql("SELECT max(id) FROM message").scalar_one()
         bounce = connection.exec_driver_sql("SELECT max(id) FROM bounce").scalar_one()
     return {

@@ -87,7 +87,9 @@ def ask(client: TestClient, api: Api, route: str, name: str) -> tuple[int, str, 
 def _spare(api: Api, name: str) -> int:
     """A webhook that is there to be removed."""
     with api.database.writer() as connection:
-        made = webhooks.add(connection, api.ids[name]["account"], "https://spare.example/", [], "whsec_" + "A" * 32, NOW)
+        made = webhooks.add(
+            connection, api.ids[name]["account"], "https://spare.example/", [], "whsec_" + "A" * 32, NOW
+        )
         return int(made["id"])
 
 

@@ -2,41 +2,65 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import hypothesis
 import pytest
 import schemathesis
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handlers.outcome import Outcome
 from server.api.application import PREFIX, build
 from server.settings import Settings
+from server.web.application import site
 from storage.database import Database, locate, migrate
-from tests.integration.api_fixture import Api, filled_api
+from tests.integration.api_fixture import ALL, filled_api
 
-EXAMPLES = 12  # of requests for each operation; the boundaries of every value come on top
+EXAMPLES = 8  # of requests for each operation; the boundaries of every value come on top
+
+
+class Late:
+    """An application that is known before it is made: tests are named when nothing has been set up yet."""
+
+    app: ASGIApp = site(None, Path("/nowhere"), api=(PREFIX, build(None, Settings(data_dir=Path("/nowhere")))))  # type: ignore[arg-type]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+late = Late()
+schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", late)
+
+
+@schema.auth()
+class Keys:
+    """Where there is a key that may: one of an account with all scopes, and an operator's for the accounts."""
+
+    account: ClassVar[str] = ""
+    operator: ClassVar[str] = ""
+
+    def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
+        return self.operator if case.operation.path.startswith("/accounts") else self.account
+
+    def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:
+        case.headers["authorization"] = f"Bearer {data}"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, outcome_of: Callable[..., Outcome]) -> Iterator[Api]:
+def filled(tmp_path_factory: pytest.TempPathFactory, outcome_of: Callable[..., Outcome]) -> Iterator[None]:
+    """An API with something in it."""
     folder = tmp_path_factory.mktemp("schema")
     url = locate(None, folder)
     migrate(url)
     with Database(url) as database:
-        yield filled_api(database, folder, outcome_of)
+        api = filled_api(database, folder, outcome_of)
+        late.app, Keys.account, Keys.operator = api.app, api.key("shop", *ALL), api.key(None)
+        yield
 
 
-@pytest.fixture(scope="module")
-def document(served: Api) -> Any:
-    return schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", served.app)
-
-
-@pytest.fixture(scope="module")
-def operator(served: Api) -> dict[str, str]:
-    return {"authorization": f"Bearer {served.key(None)}"}
-
-
-schema = schemathesis.pytest.from_fixture("document")
+# what the document can't say: the grammar of an address, a URL that may be reached, a time to come
+UNSAYABLE = {"POST /messages", "POST /webhooks", "PATCH /webhooks/{id}", "POST /keys", "POST /accounts"}
 
 
 @schema.parametrize()
@@ -47,5 +71,7 @@ schema = schemathesis.pytest.from_fixture("document")
     suppress_health_check=list(hypothesis.HealthCheck),
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
-def test_every_answer_is_as_the_document_says(case: Any, operator: dict[str, str]) -> None:
-    case.call_and_validate(headers=operator)
+@pytest.mark.usefixtures("filled")
+def test_every_answer_is_as_the_document_says(case: schemathesis.Case) -> None:
+    excluded = [positive_data_acceptance] if case.operation.label in UNSAYABLE else []
+    case.call_and_validate(excluded_checks=excluded)

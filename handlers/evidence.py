@@ -106,10 +106,12 @@ class Notice:
     def of(cls, report: Report) -> "Notice":
         """Reads the text once, however many recipients there are."""
         text, recipients = report.text, report.recipients
+        if len(recipients) < 2:
+            return cls(text, {})
         owners = {r.original_recipient: r.final_recipient for r in recipients if r.original_recipient}
         owners |= {r.final_recipient: r.final_recipient for r in recipients}
         places: list[tuple[int, str]] = []
-        for found in _NAME.finditer(text) if len(recipients) > 1 else ():
+        for found in _NAME.finditer(text):
             owner = owners.get(found[0]) or owners.get(found[0].rstrip("."))
             if owner:
                 places.append((found.start(), owner))

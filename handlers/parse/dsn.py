@@ -14,10 +14,10 @@ RECIPIENTS = (
 )
 STATUS_BYTES = 1024 * 1024
 DIAGNOSTIC = 4096  # characters kept of one Diagnostic-Code; RFC 5321 4.5.3.1.5 allows 512 a line
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}[ \t]{0,4}:")
-_KNOWN = re.compile(  # fields that some indent
-    r"[ \t]{1,8}(?:final-recipient|original-recipient|action|status|remote-mta|diagnostic-code)[ \t]{0,4}:",
-    re.IGNORECASE,
+_FIELD = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9-]{0,60}"
+    r"|[ \t]{1,8}(?i:final-recipient|original-recipient|action|status|remote-mta|diagnostic-code))"  # some indent them
+    r"[ \t]{0,4}:"
 )
 _OCTAL = re.compile(r"\\([23][0-7]{2})")
 _FOLDED = re.compile(r"[ \t]{0,20}" + FOLD + r"[ \t]{0,80}")
@@ -80,11 +80,11 @@ def _fields(data: str) -> list[tuple[str, str]]:
     """Field by field; ("", "") for an empty line. A line that is neither field nor fold continues the one before."""
     fields: list[tuple[str, str]] = []
     for line in data.split("\n", 50_000)[:50_000]:
-        if not line.strip(BLANK):
+        if _FIELD.match(line):
+            name, _, value = line.partition(":")
+            fields.append((name.strip().lower(), value.strip(BLANK)))
+        elif not line.strip(BLANK):
             fields.append(("", ""))
-        elif (_FIELD.match(line) and line[0] not in BLANK) or _KNOWN.match(line):
-            name, _, value = line.lstrip(BLANK).partition(":")
-            fields.append((name.rstrip().lower(), value.strip(BLANK)))
         elif fields and fields[-1][0]:
             name, value = fields[-1]
             if len(value) < 2 * DIAGNOSTIC:

@@ -13,6 +13,7 @@ BLOCK_BYTES = 100 * 1024  # of one header block that are read; Postfix's header_
 FIELDS = 2000  # a block of more is an attack, real ones have under 100
 BLANK = " \t\r"  # all that may be stripped before decoding: to str.strip the octets 85 and A0 are blanks too
 FOLD = "\x1e"  # stands for the line break of a folded value
+_FOLDED = FOLD + " "
 
 _ENCODED = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]{0,1000})\?=")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -27,7 +28,7 @@ def split_block(block: bytes) -> Headers:
 
     Lines without a colon are skipped; a space before the colon is allowed (RFC 5322 4.5.2 obs-optional).
     """
-    text = block[:BLOCK_BYTES].decode("latin-1").replace("\n ", FOLD + " ").replace("\n\t", FOLD + " ")
+    text = block[:BLOCK_BYTES].decode("latin-1").replace("\n ", _FOLDED).replace("\n\t", _FOLDED)
     fields: Headers = {}
     for line in text.split("\n", FIELDS)[:FIELDS]:
         name, colon, value = line.partition(":")

@@ -19,6 +19,7 @@ _ASCII_EDGES = bytes(32 if chr(i) in _PARTING else i for i in range(256))
 _ASCII_MARKS = bytes(32 if chr(i) in _JOINING else i for i in range(256))
 _ASCII_GONE = b"\"'`"
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d", "ı": "i", "œ": "oe"})
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _OCTAL = re.compile(r"\\[23][0-7]{2}")
 # "550-5.1.1" stands on every line of a reply (RFC 5321 4.2.1, RFC 2034 4): the codes are read elsewhere
 _is_status = re.compile(r"[245]\.\d{1,3}\.\d{1,3}").fullmatch
@@ -48,10 +49,12 @@ def words_of(folded: str) -> frozenset[str]:
 
 
 def _without_addresses(text: str) -> str:
-    if text.isascii():
+    if not text.isascii():
+        text = _FOREIGN.sub(lambda run: "".join(map(_fold_char, run[0].translate(_EDGES))), text)
+    if text.isascii():  # mostly, by now
         text = text.encode().translate(_ASCII_EDGES, _ASCII_GONE).decode()
     else:
-        text = "".join([c if c < "\x80" else _fold_char(c) for c in text.translate(_EDGES)])
+        text = text.translate(_EDGES)
     # an address says nothing of the reason, and its words would
     return " ".join([word for word in text.split() if "@" not in word]) if "@" in text else text
 

@@ -21,10 +21,10 @@ STEM = 4  # letters of a stem that are looked up
 _WORD = re.compile(r"\w+")
 _STEMMED = re.compile(r"\S*~")
 _JOINED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # scripts whose words stand joined, or take endings
-_QUOTES = str.maketrans(
-    {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"}
-    | {"\u0131": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ß": "ss", "æ": "ae", "Æ": "ae"}
-)
+_PLAIN = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"} | {
+    "\u0131": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ß": "ss", "æ": "ae", "Æ": "ae",
+}  # fmt: skip
+_QUOTES = re.compile(f"[{''.join(_PLAIN)}]")
 
 
 class Phrase(NamedTuple):
@@ -124,7 +124,7 @@ def _span(pieces: tuple[str, ...], text: str) -> tuple[int, int] | None:
 def fold(text: str) -> str:
     """Lower case, no accents, one space for any white space."""
     if not text.isascii():
-        text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.translate(_QUOTES)))
+        text = _ACCENTS.sub("", unicodedata.normalize("NFKD", _QUOTES.sub(lambda found: _PLAIN[found[0]], text)))
         text = unicodedata.normalize("NFC", text)  # Hangul and kana together again
     return " ".join(text.lower().split())
 

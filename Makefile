@@ -19,6 +19,7 @@ lint: $(VENV)/.development
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.development
+	$(BIN)/python tests/bench/reading.py
 	$(BIN)/python tests/bench/intake.py
 
 # the locks name no index; they hold for every Python that we support

@@ -97,12 +97,12 @@ def _judge(found: Sequence[bytes], times: dict[str, list[float]], *, as_json: bo
 
 
 def _show(each: dict[str, float], title: str) -> None:
-    table = Table(title=title)
+    table = Table(title=title, min_width=60)
     for column in ("reader", "us a mail", "mails/s"):
         table.add_column(column, justify="left" if column == "reader" else "right")
     for name, seconds in each.items():
         table.add_row(name, f"{seconds * 1e6:,.0f}", f"{1 / seconds:,.0f}")
-    Console(width=100).print(table)
+    Console(width=100).print(table, end="")
 
 
 if __name__ == "__main__":

@@ -51,10 +51,8 @@ def words_of(folded: str) -> frozenset[str]:
 def _without_addresses(text: str) -> str:
     if not text.isascii():
         text = _FOREIGN.sub(lambda run: "".join(map(_fold_char, run[0].translate(_EDGES))), text)
-    if text.isascii():  # mostly, by now
-        text = text.encode().translate(_ASCII_EDGES, _ASCII_GONE).decode()
-    else:
-        text = text.translate(_EDGES)
+    # mostly it is ASCII by now
+    text = text.encode().translate(_ASCII_EDGES, _ASCII_GONE).decode() if text.isascii() else text.translate(_EDGES)
     # an address says nothing of the reason, and its words would
     return " ".join([word for word in text.split() if "@" not in word]) if "@" in text else text
 

@@ -25,9 +25,11 @@ from storage.webhook_tries import Tried
 log = logging.getLogger("bouncemx.webhooks")
 
 AT_ONCE = 8  # tries at one endpoint
-_ALL_AT_ONCE = 1000
+_AHEAD = 50  # picked for one endpoint, so that it need not wait for a turn
+_ALL_AHEAD = 2000
 _EVENTS = 500  # read in one turn
 _IDLE_SECONDS = 0.25  # between two looks at the outbox
+_GATHER_SECONDS = 0.02  # for more answers behind the first: they share a transaction
 _LONGEST_PAUSE = 5.0  # while the database is away
 _PURGE_SECONDS = 3600.0
 _LAST_SECONDS = 3.0  # for what is under way at the end
@@ -51,6 +53,8 @@ class Sender:
         self._under_way: dict[int, Due] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: Tries = []
+        self._slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._unwell: set[int] = set()  # endpoints that stopped taking: what was picked for them goes back
         self._woken = asyncio.Event()
         self._has_more = False  # in the outbox than one turn took
 
@@ -83,6 +87,7 @@ class Sender:
             raise
         for answered, _ in done:
             del self._under_way[answered.id]
+        self._unwell -= {each.webhook_id for each in due}
         for each in due:
             self._under_way[each.id] = each
             task = asyncio.create_task(self._try(each))
@@ -102,8 +107,12 @@ class Sender:
             log.warning("%d answers are not stored, and their events sent again: %s", len(self._done), away)
 
     async def _try(self, due: Due) -> None:
-        body = json.dumps(due.content, ensure_ascii=False, separators=(",", ":"))
-        answer = await self._post.send(due.url, due.secrets, due.name, body, self._sending.clock())
+        async with self._slots[due.webhook_id]:
+            if due.webhook_id in self._unwell:
+                del self._under_way[due.id]
+                return
+            body = json.dumps(due.content, ensure_ascii=False, separators=(",", ":"))
+            answer = await self._post.send(due.url, due.secrets, due.name, body, self._sending.clock())
         self._done.append((due, answer))
         self._woken.set()
 
@@ -115,6 +124,8 @@ class Sender:
             await asyncio.wait(waits, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             for each in waits:
                 each.cancel()
+            if self._done:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     def _busy(self) -> dict[int, list[Due]]:
         busy = defaultdict(list)
@@ -134,7 +145,7 @@ class Sender:
     def _store(self, done: Tries) -> int:
         with self._db.writer() as connection:
             if done:
-                store(connection, done, self._sending.patience)
+                self._unwell |= store(connection, done, self._sending.patience)
             return webhook_queue.fan_out(connection, self._sending.clock(), _EVENTS)
 
     def _pick(self, connection: Connection, busy: dict[int, list[Due]]) -> list[Due]:
@@ -142,8 +153,8 @@ class Sender:
         found: list[Due] = []
         for endpoint in webhook_queue.ready(connection, now):
             dues = busy.get(endpoint["id"], [])
-            slots = 1 if endpoint["state"] == State.BROKEN else AT_ONCE
-            free = min(slots - len(dues), _ALL_AT_ONCE - len(found) - sum(map(len, busy.values())))
+            slots = 1 if endpoint["state"] == State.BROKEN else _AHEAD
+            free = min(slots - len(dues), _ALL_AHEAD - len(found) - sum(map(len, busy.values())))
             if free > 0:
                 under_way = Busy([due.id for due in dues], [due.delivery_id for due in dues if due.delivery_id])
                 found += webhook_queue.pick(connection, endpoint, now, free, under_way)
@@ -157,10 +168,11 @@ class Sender:
                     return
 
 
-def store(connection: Connection, done: Sequence[tuple[Due, Answer]], patience: Patience) -> None:
-    """The answers, and what they say of their endpoints."""
+def store(connection: Connection, done: Sequence[tuple[Due, Answer]], patience: Patience) -> set[int]:
+    """The answers, and what they say of their endpoints; those that are to be left alone."""
     rows = webhook_tries.healths(connection, {due.webhook_id for due, _ in done})
     webhook_tries.record(connection, [_tried(due, answer, patience) for due, answer in done])
+    unwell = {due.webhook_id for due, _ in done} - rows.keys()
     for webhook_id, row in rows.items():
         before = health = _health(row)
         answers = [answer for due, answer in done if due.webhook_id == webhook_id]
@@ -169,6 +181,9 @@ def store(connection: Connection, done: Sequence[tuple[Due, Answer]], patience: 
         if health != before:
             webhook_tries.put_health(connection, webhook_id, asdict(health))
             _follow(connection, webhook_id, before, health, answers[-1].at, patience)
+        if health.state is not State.ENABLED:
+            unwell.add(webhook_id)
+    return unwell
 
 
 def _follow(

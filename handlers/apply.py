@@ -12,7 +12,7 @@ from handlers.message import Delivery
 from handlers.outcome import Bounce, Suppression
 from handlers.report import RecipientStatus, Report
 from handlers.tokens import Tokens
-from handlers.words import Action, BounceType, Category, Kind
+from handlers.words import Action, BounceType, Kind
 
 _BOUNCING = {Kind.FAILURE, Kind.DELAY}
 _TELLING = {*_BOUNCING, Kind.SUCCESS}
@@ -37,20 +37,25 @@ def bounces(report: Report, verdicts: Sequence[Verdict], match: Match, tokens: T
 
 
 def suppressions(found: Sequence[Bounce]) -> tuple[Suppression, ...]:
-    """A suppression for each proven hard bounce that says the address is dead.
-
-    A refusal of content, of the sender or by a policy is hard in some profiles, and says nothing of the address.
-    """
+    """A suppression for each bounce that is a reason not to mail its address again."""
     return tuple(
         Suppression(
             bounce.address.lower(), bounce.account, BounceType.HARD, bounce.verdict.category, bounce.verdict.reason
         )
         for bounce in found
-        if bounce.proven
+        if suppresses(bounce)
+    )
+
+
+def suppresses(bounce: Bounce) -> bool:
+    """Whether it is hard in the profile that holds, proven, and no guess.
+
+    Behind a forward another address failed (RFC 3464 2.3.1, 2.3.2): ours is not to blame.
+    """
+    return (
+        bounce.proven
         and bounce.verdict.type is BounceType.HARD
-        and bounce.verdict.category is Category.UNKNOWN_USER
         and not bounce.verdict.guess
-        # behind a forward another address failed (RFC 3464 2.3.1, 2.3.2): our recipient is not dead
         and verp.same_mailbox(bounce.recipient.final_recipient, bounce.address)
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from handlers import pipeline, trust, verp
 from handlers.authenticated import Authenticated
+from handlers.effects import Policy
 from handlers.envelope import Mail
 from handlers.events import Event, of_capture
 from handlers.pipeline import Ports, Reading
@@ -27,12 +28,12 @@ from server import suppressing
 from server.reading import BoundedReader, ReaderMissing
 from server.rulebook import classifier
 from server.settings import Settings
-from server.suppressing import Effects, Owner
+from server.suppressing import Effects, Facts
 from storage import database, events, replays, revision, states, waiting
 from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
-from storage.revision import Key, Revised, Stored
+from storage.revision import Revised, Stored
 
 log = logging.getLogger("bouncemx.reclassify")
 
@@ -82,16 +83,17 @@ class _Pair:
 
     old: Stored
     new: Revised
-    follows: Mapping[Key, Owner]
+    follows: Facts
     told: Event | None  # of the capture by itself
 
 
 class Reclassifier:
     """Goes through the captures of one database."""
 
-    def __init__(self, db: Database, ports: Ports) -> None:
+    def __init__(self, db: Database, ports: Ports, policy: Policy | None = None) -> None:
         self._db = db
         self._ports = ports.asking_nobody()
+        self._policy = policy or Policy()
 
     def extent(self) -> tuple[int, int | None]:
         """How many captures there are, and the id of the last."""
@@ -104,7 +106,7 @@ class Reclassifier:
         What was done before it was interrupted is whole, and a new run goes on: what is done changes no more.
         Raises DatabaseUnusable, ReaderMissing.
         """
-        tally, effects = Tally(), Effects()
+        tally, effects = Tally(), Effects(self._policy)
         _, last = self.extent()
         after = -1
         while last is not None and (mails := self._page(after, last)):
@@ -118,6 +120,8 @@ class Reclassifier:
             after = mails[-1].position
             told(len(mails))
         if dry:
+            with self._db.reader() as connection:
+                effects.settle(connection, dry=True)
             _add_effects(tally, effects)
         return tally
 
@@ -151,7 +155,7 @@ class Reclassifier:
     def _tell(self, readings: Sequence[Reading], effects: Effects, tally: Tally) -> None:
         with self._db.reader() as connection:
             for pair in self._differing(connection, readings):
-                effects.take(connection, pair.old, pair.follows)
+                effects.take(pair.old, pair.follows)
                 _add_pair(tally, pair)
 
     def _revise(self, readings: Sequence[Reading], tally: Tally) -> None:
@@ -163,18 +167,18 @@ class Reclassifier:
         self._replace([each for each in readings if each.mail.position in differing], tally, Cause.OPERATOR)
 
     def _replace(self, readings: Sequence[Reading], tally: Tally, cause: Cause, done: Sequence[int] = ()) -> None:
-        effects = Effects()
+        effects = Effects(self._policy)
         with self._db.writer() as connection:
             waiting.hold(connection)
             pairs = list(self._differing(connection, readings, lock=True))
             for pair in pairs:
-                effects.take(connection, pair.old, pair.follows)
+                effects.take(pair.old, pair.follows)
                 revision.replace(connection, pair.old, pair.new)
-            effects.write(connection)
+            followed = effects.settle(connection)
             waiting.done(connection, done)
             touched = {key for pair in pairs for key in revision.deliveries(pair.old, pair.new)}
             changed = states.rejudge(connection, touched, cause, datetime.now(UTC))
-            events.put(connection, [*changed, *(pair.told for pair in pairs if pair.told)])
+            events.put(connection, [*changed, *(pair.told for pair in pairs if pair.told), *followed])
         for pair in pairs:
             _add_pair(tally, pair)
         _add_effects(tally, effects)
@@ -186,9 +190,9 @@ class Reclassifier:
             pipeline.conclude(_as_sent(by_id[old.id], old), self._ports_of(old), Ledger(connection)) for old in stored
         ]
         for old, outcome in zip(stored, replays.without(connection, found), strict=True):
-            follows = suppressing.owners(old.id, old.capture["received_at"], outcome.suppressions)
+            follows = suppressing.facts(old.id, old.capture["received_at"], outcome.suppressions, self._policy)
             pair = _Pair(old, revision.revised(outcome), follows, of_capture(outcome))
-            if not revision.is_same(old, pair.new) or suppressing.differ(connection, old, follows):
+            if not revision.is_same(old, pair.new):
                 yield pair
 
     def _ports_of(self, old: Stored) -> Ports:
@@ -241,7 +245,7 @@ def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassi
     )
     with Database(url) as db:
         try:
-            yield Reclassifier(db, ports)
+            yield Reclassifier(db, ports, settings.policy)
         finally:
             reader.close()
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from handlers.effects import Policy
 from handlers.envelope import Mail
 from handlers.pipeline import Ports
 from server.reading import ReaderMissing
@@ -16,9 +17,9 @@ log = logging.getLogger("bouncemx.rematch")
 class Rematcher:
     """Looks for captures that are due, a page a step."""
 
-    def __init__(self, db: Database, ports: Ports) -> None:
+    def __init__(self, db: Database, ports: Ports, policy: Policy | None = None) -> None:
         self._db = db
-        self._reclassifier = Reclassifier(db, ports)
+        self._reclassifier = Reclassifier(db, ports, policy)
 
     def step(self) -> int:
         """Matches the next ones again; how many those were. Raises DatabaseUnusable, ReaderMissing."""

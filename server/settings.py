@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,10 +22,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from handlers.causes import default_days
+from handlers.effects import Policy
 from handlers.keys import Keys
 from handlers.tokens import Tokens
 from handlers.verp import Expiry
-from handlers.words import Profile
+from handlers.words import Profile, Reason
 
 FILE_NAME = "bouncemx.toml"
 
@@ -66,6 +68,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Days = Annotated[int, Field(ge=1, le=36500)] | Literal["forever"]
 
 
 class Limits(BaseModel):
@@ -134,6 +137,16 @@ class Settings(BaseSettings):
     webhook_pause: float = Field(5, gt=0, le=3600, description="Seconds until an event is sent again; then longer")
     webhook_days: float = Field(3, gt=0, le=30, description="Days until an event that no try delivers is a dead letter")
     webhook_history_days: float = Field(30, gt=0, description="Days that the history of webhooks is kept")
+    suppression_days: dict[Reason, Days] = Field(
+        {}, description="Days that an address is suppressed for a reason, or forever; see docs/suppressions.md"
+    )
+    unbounce_per_day: int = Field(1000, ge=0, description="Suppressions that an account may lift within a day")
+    global_accounts: int = Field(3, ge=2, le=1000, description="Accounts in which an address must bounce to be global")
+    global_window_days: int = Field(60, ge=1, le=3650, description="Days within which these must be")
+    global_account_days: int = Field(7, ge=0, le=3650, description="Days that an account must be old for that")
+    incident_addresses: int = Field(20, ge=2, description="Addresses that one provider must refuse for an incident")
+    incident_window_minutes: int = Field(60, ge=1, le=10080, description="Minutes within which these must be")
+    incident_quiet_minutes: int = Field(360, ge=1, le=43200, description="Minutes without another that end it")
     limits: Limits = Limits()
     data_dir: Path = Field(Path("data"), description="The data folder", exclude=True)
 
@@ -157,6 +170,20 @@ class Settings(BaseSettings):
         """The tokens of our return paths, verified with these keys."""
         expiry = Expiry(self.token_valid_days, self.token_late_days)
         return Tokens(self.return_path_domain, ring, lambda: datetime.now(UTC).date(), expiry)
+
+    @property
+    def policy(self) -> Policy:
+        """What follows from bounces."""
+        given = {reason: None if days == "forever" else days for reason, days in self.suppression_days.items()}
+        return Policy(
+            suppression_days={**default_days(), **given},
+            global_accounts=self.global_accounts,
+            global_window=timedelta(days=self.global_window_days),
+            global_account_age=timedelta(days=self.global_account_days),
+            incident_addresses=self.incident_addresses,
+            incident_window=timedelta(minutes=self.incident_window_minutes),
+            incident_quiet=timedelta(minutes=self.incident_quiet_minutes),
+        )
 
     @property
     def journal(self) -> Path:

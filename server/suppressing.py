@@ -1,140 +1,142 @@
 """What becomes of suppressions when the verdicts of stored captures change.
 
-A suppression belongs to one capture. When that one says no more that the address is dead, another capture that does
-takes it over, and only without one it goes. It comes only of a capture that did not say so before: where one did and
-there is none, a person has taken it back. What a person said is never touched.
+A suppression is the strongest of what suppresses its address since a person lifted it (handlers/effects.py). So those
+whose captures say something else now are worked out anew, from all that is stored. What a person said is never touched.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, RowMapping
 
-from handlers import apply
-from handlers.bounce import Verdict
-from handlers.message import Account
-from handlers.outcome import Bounce, Suppression
-from handlers.report import RecipientStatus
-from handlers.words import Action, BounceType, Category, Reason
-from storage import revision
-from storage.revision import Key, Stored
+from handlers import effects
+from handlers.effects import PERMANENT_CAUSES, SAID, Policy, Standing, State
+from handlers.events import Event
+from handlers.outcome import Suppression
+from handlers.words import Category, Reason
+from storage import changes, everyone, revision, standing
+from storage.changes import Change, Effect
+from storage.revision import Stored
+from storage.standing import Key
 
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The capture that an address is suppressed for."""
-
-    capture: int
-    suppression: Suppression
-    since: datetime
+Facts = Mapping[Key, Standing]  # what one capture suppresses
 
 
 class Effects:
-    """The suppressions as they are to be, over those that are stored; write() makes both one."""
+    """The suppressions that captures with new verdicts bear upon; settle() makes them what they are to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
         self.added = self.removed = self.changed = 0
-        self._owners: dict[Key, Owner | None] = {}  # None: to be taken back
-        self._said: dict[Key, dict[int, Owner | None]] = {}  # by capture, where it differs from what is stored
-        self._passed: dict[Key, int] = {}  # the last bounce whose capture was no heir; it becomes none any more
+        self._policy = policy
+        self._said: dict[Key, dict[int, Standing | None]] = {}  # by capture, where it is not what it was
 
-    def take(self, connection: Connection, old: Stored, now: Mapping[Key, Owner]) -> None:
+    def take(self, old: Stored, now: Facts) -> None:
         """What follows from one capture is now this."""
-        before = follows(old)
-        for key in {**_keys(old), **now}:
-            new = now.get(key)
-            if (key in before) != (new is not None):
+        before = follows(old, self._policy)
+        for key in {**before, **now}:
+            was, new = before.get(key), now.get(key)
+            if was is None or new is None or _content(was) != _content(new):
                 self._said.setdefault(key, {})[old.id] = new
-            capture, content = self._owner(connection, key)
-            if capture == old.id:
-                self._keep(connection, key, old.id, content, new)
-            elif content is None and new is not None and key not in before:
-                self._owners[key] = new
-                self.added += 1
 
-    def write(self, connection: Connection) -> None:
-        """Store them, in the transaction that take() read in."""
-        for key, owner in self._owners.items():
-            if owner is None:
-                revision.release(connection, key)
-            else:
-                revision.suppress(connection, key, owner.suppression, owner.since, owner.capture)
+    def settle(self, connection: Connection, *, dry: bool = False) -> list[Event]:
+        """Store them, or only count, in the transaction that stored the verdicts: the events are put last in it."""
+        rows = standing.read(connection, list(self._said), lock=not dry) if self._said else {}
+        after: dict[Key, Standing] = {}
+        gone: list[Key] = []
+        for key, said in self._said.items():
+            row = rows.get(key)
+            if row is None or row["source"] not in SAID or row["state"] != State.ACTIVE:
+                best = self._best(connection, key, said, row)
+                if best is not None:
+                    self._put(key, row, best, after)
+                elif row is not None and row["state"] != State.LIFTED:
+                    gone.append(key)
+        self.removed += len(gone)
+        return [] if dry else _write(connection, rows, after, gone, self._policy)
 
-    def _owner(self, connection: Connection, key: Key) -> tuple[int | None, tuple[str, ...] | None]:
-        """The capture, None where a person said so; type, category and reason, None where nobody is suppressed."""
-        if key in self._owners:
-            owner = self._owners[key]
-            return (owner.capture, _content(owner.suppression)) if owner else (None, None)
-        row = revision.suppressing(connection, [key]).get(key)
-        return (row["capture_id"], (row["type"], row["category"], row["reason"])) if row else (None, None)
+    def _best(
+        self, connection: Connection, key: Key, said: Mapping[int, Standing | None], row: RowMapping | None
+    ) -> Standing | None:
+        """The strongest of what suppresses the address since it was lifted; what an incident holds is held."""
+        facts = {
+            capture: fact for capture, fact in _stored(connection, key, self._policy).items() if capture not in said
+        }
+        lifted_at = row["lifted_at"] if row else None
+        best: Standing | None = None
+        for fact in [*facts.values(), *filter(None, said.values())]:
+            if lifted_at is None or fact.since > lifted_at:
+                best = effects.strongest(best, _held(fact, row)) or best
+        return best and replace(best, lifted_at=lifted_at)
 
-    def _keep(
-        self, connection: Connection, key: Key, capture: int, content: tuple[str, ...] | None, new: Owner | None
-    ) -> None:
-        if new is None:
-            heir = self._owners[key] = self._heir(connection, key, capture)
-            self.removed += heir is None
-        elif _content(new.suppression) != content:
-            self._owners[key] = new
+    def _put(self, key: Key, row: RowMapping | None, best: Standing, after: dict[Key, Standing]) -> None:
+        was = standing.standing(row) if row else None
+        if was is None or was.state is State.LIFTED:
+            self.added += 1
+        elif (was.capture, _content(was)) == (best.capture, _content(best)):
+            return
+        elif was.capture == best.capture:
             self.changed += 1
-
-    def _heir(self, connection: Connection, key: Key, without: int) -> Owner | None:
-        """Another capture that says that the address is dead."""
-        said = self._said.get(key, {})
-        for number, capture in revision.dead(connection, key, self._passed.get(key, 0)):
-            if capture != without and capture not in said:
-                for stored in revision.stored(connection, [capture]):
-                    if key in (found := follows(stored)):
-                        return found[key]
-            self._passed[key] = number
-        return next((said[capture] for capture in sorted(said) if said[capture] and capture != without), None)
+        after[key] = best
 
 
-def differ(connection: Connection, old: Stored, now: Mapping[Key, Owner]) -> bool:
-    """Whether suppressions are to be changed for a capture whose verdicts stay."""
-    keys = {**_keys(old), **now}
-    found = revision.suppressing(connection, list(keys)) if keys else {}
-    return any(
-        row["capture_id"] == old.id
-        and (key not in now or _content(now[key].suppression) != (row["type"], row["category"], row["reason"]))
-        for key, row in found.items()
-    )
+def follows(stored: Stored, policy: Policy) -> dict[Key, Standing]:
+    """What a capture suppresses as it is stored."""
+    return {
+        Key(row["address_key"], row["account_id"]): _fact(row, stored.id, stored.capture["received_at"], policy)
+        for row in stored.bounces
+        if row["suppresses"]
+    }
 
 
-def owners(capture: int, since: datetime, found: Iterable[Suppression]) -> dict[Key, Owner]:
-    """The suppressions that follow from a capture, by what they are known by."""
-    return {revision.key_of(each): Owner(capture, each, since) for each in found}
+def facts(capture: int, since: datetime, found: Iterable[Suppression], policy: Policy) -> dict[Key, Standing]:
+    """What a capture suppresses as it is judged now."""
+    return {
+        revision.key_of(each): Standing(each.category, each.reason, since, policy.expires(each.reason, since), capture)
+        for each in found
+    }
 
 
-def follows(stored: Stored) -> dict[Key, Owner]:
-    """What apply() makes of a capture as it is stored."""
-    found = apply.suppressions([_bounce(row, stored.capture["recipients"]) for row in stored.bounces])
-    return owners(stored.id, stored.capture["received_at"], found)
+def _stored(connection: Connection, key: Key, policy: Policy) -> dict[int, Standing]:
+    rows = revision.suppressing(connection, key)
+    return {row["capture_id"]: _fact(row, row["capture_id"], row["received_at"], policy) for row in rows}
 
 
-def _bounce(row: RowMapping, recipients: Iterable[Mapping[str, Any]]) -> Bounce:
-    final = next((each["final_recipient"] for each in recipients if _is_of(each, row)), "")
-    action = Action(row["action"]) if row["action"] else None
-    verdict = Verdict(
-        Reason(row["reason"]), BounceType(row["type"]), Category(row["category"]), row["rule"], guess=row["guess"]
-    )
-    account = Account(row["account_id"], "")  # nobody reads the name
-    told = RecipientStatus(final, action=action)
-    return Bounce(row["address"], account, None, row["token"], told, verdict, row["proven"])
+def _fact(row: RowMapping, capture: int, since: datetime, policy: Policy) -> Standing:
+    reason = Reason(row["reason"])
+    return Standing(Category(row["category"]), reason, since, policy.expires(reason, since), capture)
 
 
-def _is_of(recipient: Mapping[str, Any], bounce: RowMapping) -> bool:
-    """Whether the bounce was drawn from this recipient of the report."""
-    return all(recipient[name] == bounce[name] for name in ("action", "status", "smtp_code", "diagnostic")) and (
-        bounce["address"] in (recipient["address"], recipient["original_recipient"], recipient["final_recipient"])
-    )
+def _held(fact: Standing, row: RowMapping | None) -> Standing:
+    if row and row["state"] == State.HELD and row["reason"] == fact.reason:
+        return replace(fact, state=State.HELD, incident=row["incident_id"])
+    return fact
 
 
-def _keys(stored: Stored) -> dict[Key, None]:
-    return {Key(row["address_key"], row["account_id"]): None for row in stored.bounces}
+def _content(each: Standing) -> tuple[str, str]:
+    return each.category, each.reason
 
 
-def _content(suppression: Suppression) -> tuple[str, ...]:
-    return (str(suppression.type), str(suppression.category), str(suppression.reason))
+def _write(
+    connection: Connection, rows: Mapping[Key, RowMapping], after: Facts, gone: Iterable[Key], policy: Policy
+) -> list[Event]:
+    written = standing.write(connection, rows, dict(after))
+    now = datetime.now(UTC)
+    made = [
+        Effect(key, Change.ADDED, after[key], now)
+        for key in after
+        if key in written and after[key].state is State.ACTIVE and not _holds(rows.get(key))
+    ]
+    made += [
+        Effect(key, Change.LIFTED, standing.standing(rows[key]), now, why="judged again")
+        for key in gone
+        if _holds(rows[key])
+    ]
+    standing.remove(connection, [rows[key] for key in gone])
+    dead = {key.address for key, each in after.items() if each.category in PERMANENT_CAUSES}
+    everyones, told = everyone.gather(connection, dead, policy, now)
+    return [*changes.record(connection, [*made, *everyones]), *told]
+
+
+def _holds(row: RowMapping | None) -> bool:
+    return row is not None and row["state"] == State.ACTIVE

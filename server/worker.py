@@ -32,6 +32,7 @@ from server.rematch import Rematcher
 from server.resolver import DnsResolver
 from server.rulebook import classifier
 from server.settings import Settings, UserError
+from server.sweeping import Sweep
 from storage import database, journal, positions, waiting
 from storage.database import Database, DatabaseUnusable
 from storage.keyring import KeyFile
@@ -70,10 +71,12 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._ahead: deque[_Batch] = deque()
         self._keep_seconds = settings.journal_keep_seconds
+        self._policy = settings.policy
         self._stored = position
         self._due = Due(db, timedelta(hours=settings.pending_hours), now)
         self._looked = 0.0
-        self._rematcher = Rematcher(db, ports)
+        self._sweep = Sweep(db, self._policy, now)
+        self._rematcher = Rematcher(db, ports, self._policy)
         self._matched = 0.0
         self._database_was_away = False
 
@@ -89,6 +92,7 @@ class Worker:
         if not self._ahead:
             self._remove_consumed()
             self._due.look()
+            self._sweep.look()
             return self._match_again()
         batch = self._ahead[0]
         try:
@@ -105,6 +109,7 @@ class Worker:
         self._stored = batch.end
         self._remove_consumed()
         self._due.look(readings[-1].mail.envelope.received_at)
+        self._sweep.look(readings[-1].mail.envelope.received_at)
         self._match_again()
         return len(readings)
 
@@ -183,7 +188,7 @@ class Worker:
             ledger = Ledger(connection, {path.rpartition("@")[0].lower() for path in paths})
             ports = replace(self._ports, tokens=self._ports.tokens.at_once())
             outcomes = [pipeline.conclude(reading, ports, ledger) for reading in readings]
-            store(connection, outcomes, CONSUMER, end)
+            store(connection, outcomes, CONSUMER, end, self._policy)
 
     def _read(self, mails: Sequence[Mail]) -> list[Reading | Outcome]:
         try:

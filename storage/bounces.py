@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from handlers import states
+from handlers import apply, states
 from handlers.outcome import Bounce, Outcome
 from handlers.words import BounceType
 from storage import originals, pages, shapes
@@ -77,6 +77,7 @@ def row(outcome: Outcome, ordinal: int, found: Bounce, now: datetime) -> dict[st
         "action": found.recipient.action,
         "proven": found.proven,
         "heard": states.word(outcome, found),
+        "suppresses": apply.suppresses(found),
         "span": found.verdict.span,
         "guess": found.verdict.guess,
         "confidence": found.verdict.confidence,

@@ -214,7 +214,7 @@ class Bounce(TypedDict):
 
 
 class Suppression(TypedDict):
-    """An address not to mail again; `account` null means everyone, `capture` null that a person said it."""
+    """An address not to mail again; `account` null means everyone, `capture` null that no single one is the cause."""
 
     address: str
     account: str | None
@@ -223,14 +223,31 @@ class Suppression(TypedDict):
     reason: str
     since: str
     capture: int | None
+    state: str
+    source: str
+    expires_at: str | None
+    incident: int | None
+
+
+class Standing(TypedDict):
+    """What stands against an address: of the account, or of everyone, which says no reason of the account."""
+
+    eligible: bool
+    state: str
+    type: str
+    category: str | None
+    reason: str | None
+    since: str
+    expires_at: str | None
+    globally_ineligible: bool
 
 
 class Checked(TypedDict):
-    """An address that was asked about: its own suppressions and everyone's."""
+    """An address that was asked about; one that is held or has expired is not suppressed."""
 
     address: str
     suppressed: bool
-    suppressions: list[Suppression]
+    suppression: Standing | None
 
 
 class Event(TypedDict):

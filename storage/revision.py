@@ -2,32 +2,25 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, select, update
 
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome, Suppression
-from handlers.words import BounceType, Category
-from storage import bounces, captures, columns, evidence, pages, suppressions, waiting
+from storage import bounces, captures, columns, evidence, waiting
 from storage.columns import CleanText, address_key
-from storage.tables import bounce, capture, suppression
+from storage.standing import Key
+from storage.tables import bounce, capture
 from storage.upsert import insert_new
 
 Row = dict[str, Any]
 _PAGE = 100
 _PAGE_OCTETS = 32 << 20  # of mail, as received
 _FOUND = [column for column in capture.c if column.name != "raw"]
-
-
-class Key(NamedTuple):
-    """What a suppression is known by."""
-
-    address: str  # lower case
-    account: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,46 +134,14 @@ def deliveries(old: Stored, new: Revised) -> set[int]:
     return {*old.arrived, *new.arrived, *bounced} - {None}
 
 
-def suppressing(connection: Connection, keys: Sequence[Key]) -> dict[Key, RowMapping]:
-    """The suppressions of these addresses, as rows."""
-    addresses = sorted({key.address for key in keys})
-    rows = connection.execute(select(suppression).where(suppression.c.address.in_(addresses))).mappings()
-    found = {Key(row["address"], row["account_id"]): row for row in rows}
-    return {key: found[key] for key in keys if key in found}
-
-
-def dead(connection: Connection, key: Key, after: int = 0) -> Iterator[tuple[int, int]]:
-    """Bounces behind this id that say the address is dead, as they are stored: id and capture."""
-    found = select(bounce.c.id, bounce.c.capture_id).where(
-        bounce.c.address_key == key.address,
-        bounce.c.account_id == key.account,
-        bounce.c.type == BounceType.HARD,
-        bounce.c.category == Category.UNKNOWN_USER,
-        bounce.c.id > after,
+def suppressing(connection: Connection, key: Key) -> Sequence[RowMapping]:
+    """The bounces that suppress this address, as they are stored."""
+    found = (
+        select(bounce.c.capture_id, bounce.c.category, bounce.c.reason, capture.c.received_at)
+        .join_from(bounce, capture, bounce.c.capture_id == capture.c.id)
+        .where(bounce.c.address_key == key.address, bounce.c.account_id == key.account, bounce.c.suppresses)
     )
-    for row in pages.rows(connection, found, bounce.c.id, page=20):
-        yield row["id"], row["capture_id"]
-
-
-def suppress(connection: Connection, key: Key, new: Suppression, since: datetime, because: int) -> None:
-    """Suppress the address because of this capture, in place of another one; what a person said stays."""
-    row = suppressions.row(new, since, because)
-    if connection.execute(update(suppression).where(*_derived(key)), row).rowcount == 0:
-        connection.execute(insert_new(connection, suppression), row)
-
-
-def release(connection: Connection, key: Key) -> None:
-    """Take the suppression back; what a person said stays."""
-    connection.execute(delete(suppression).where(*_derived(key)))
-
-
-def _derived(key: Key) -> tuple[ColumnElement[bool], ...]:
-    """The suppression of this address that followed from a capture."""
-    return (
-        suppression.c.address == key.address,
-        suppression.c.account_id == key.account,
-        suppression.c.capture_id.is_not(None),
-    )
+    return connection.execute(found).mappings().all()
 
 
 def key_of(found: Suppression) -> Key:

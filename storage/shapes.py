@@ -3,7 +3,7 @@
 Scripts read these: fields are added, never renamed.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -113,8 +113,9 @@ def bounce(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def suppression(row: RowMapping) -> dict[str, Any]:
-    """A line of `suppressions --json`; account null means everyone, capture null that a person said it."""
+def suppression(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
+    """A line of `suppressions --json`; account null: everyone; capture null: no single one is the cause."""
+    over = row["state"] == "active" and row["expires_at"] is not None and row["expires_at"] <= (now or datetime.now(UTC))
     return {
         "address": row["address"],
         "account": row["account"],
@@ -123,6 +124,10 @@ def suppression(row: RowMapping) -> dict[str, Any]:
         "reason": row["reason"],
         "since": moment(row["since"]),
         "capture": row["capture_id"],
+        "state": "expired" if over else row["state"],
+        "source": row["source"],
+        "expires_at": moment(row["expires_at"]),
+        "incident": row["incident_id"],
     }
 
 

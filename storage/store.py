@@ -4,13 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
+from handlers.effects import Policy
 from handlers.events import Event, of_capture
 from handlers.outcome import Outcome
 from handlers.states import unregistered
-from storage import bounces, captures, events, evidence, positions, replays, states, suppressions, waiting
+from storage import bounces, captures, events, evidence, positions, replays, states, waiting
+from storage.following import follow
 
 
-def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int) -> None:
+def store(
+    connection: Connection, outcomes: Sequence[Outcome], consumer: str, position: int, policy: Policy | None = None
+) -> None:
     """Store captures with their bounces and suppressions, and that `consumer` has read up to `position`.
 
     A journal position that is stored already is left as it is, with everything that followed from it: a replay
@@ -19,12 +23,12 @@ def store(connection: Connection, outcomes: Sequence[Outcome], consumer: str, po
     """
     fresh = captures.insert(connection, replays.without(connection, outcomes))
     bounces.insert(connection, fresh)
-    suppressions.insert(connection, fresh)
     waiting.insert(connection, fresh)
     evidence.insert(connection, fresh)
     changed = states.hear(connection, fresh)
+    followed = follow(connection, fresh, policy or Policy())
     positions.put(connection, consumer, position)
-    events.put(connection, [*changed, *_told(fresh)])
+    events.put(connection, [*changed, *_told(fresh), *followed])
 
 
 def _told(outcomes: Sequence[Outcome]) -> Iterator[Event]:

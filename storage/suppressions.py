@@ -1,93 +1,114 @@
-"""The addresses that an account, or everyone, must not mail again."""
+"""The addresses that an account, or everyone, must not mail again: listed, said by a person, expired.
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+One or many addresses are asked for in storage/checking.py, lifted in storage/lifting.py.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
-from handlers.outcome import Outcome, Suppression
-from storage import pages, shapes
+from handlers import effects
+from handlers.effects import Source, Standing, State
+from handlers.words import BounceType, Category, Reason
+from storage import changes, events, pages, shapes, standing
+from storage.changes import Change, Effect
 from storage.columns import address_key
+from storage.standing import Key, chunks
 from storage.tables import account, suppression
-from storage.upsert import insert_new
 
 SHOWN = select(*suppression.c, account.c.name.label("account")).join_from(
     suppression, account, suppression.c.account_id == account.c.id, isouter=True
 )
-_CHUNK = 500  # both databases bound the number of parameters of a statement
+_MOST_EXPIRED = 5000  # in one transaction
 
 
-def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Store what follows from captures that are stored; the first suppression of an address stays."""
-    rows = [
-        row(each, outcome.mail.envelope.received_at, outcome.mail.position)
-        for outcome in outcomes
-        for each in outcome.suppressions
-    ]
-    if rows:
-        connection.execute(insert_new(connection, suppression), rows)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An address that a person, or a list of theirs, says must not be mailed."""
+
+    address: str
+    category: Category = Category.OTHER
+    reason: Reason = Reason.SUPPRESSED
+    since: datetime | None = None  # None: now
+    expires_at: datetime | None = None  # None: never
 
 
-def add(connection: Connection, new: Suppression, since: datetime, capture: int | None = None) -> bool:
-    """Suppress an address. False where that account, or everyone, had it suppressed: the first one stays."""
-    statement = insert_new(connection, suppression).returning(suppression.c.id)
-    return connection.execute(statement, row(new, since, capture)).first() is not None
+def add(
+    connection: Connection,
+    account_id: int | None,
+    new: Sequence[Said],
+    *,
+    now: datetime,
+    who: str | None = None,
+    why: str | None = None,
+    source: Source = Source.PERSON,
+) -> int:
+    """Suppress addresses for an account (None: for everyone), because a person says so. How many were not already.
+
+    No bounce and no reclassification touches these; only lifting takes them back.
+    """
+    added = 0
+    told = []
+    for chunk in chunks(new):
+        wanted = {Key(address_key(each.address), account_id): each for each in chunk}
+        before = standing.read(connection, list(wanted), lock=True)
+        after = {}
+        for key, each in wanted.items():
+            stands = standing.standing(before[key]) if key in before else None
+            if found := effects.said(stands, _standing(each, account_id, now, source)):
+                after[key] = found
+        written = standing.write(connection, before, after)
+        made = [key for key in after if key in written and not _holds(before.get(key))]
+        added += len(made)
+        told += changes.record(connection, [Effect(key, Change.ADDED, after[key], now, None, who, why) for key in made])
+    events.put(connection, told)
+    return added
 
 
-def remove(connection: Connection, address: str, account_name: str | None) -> bool:
-    """Let an account mail the address again (None: take back what holds for everyone). False where nothing was."""
-    owner = select(account.c.id).where(account.c.name == account_name).scalar_subquery()
-    whose = suppression.c.account_id.is_(None) if account_name is None else suppression.c.account_id == owner
-    return (
-        connection.execute(delete(suppression).where(suppression.c.address == address_key(address), whose)).rowcount > 0
-    )
+def expire(connection: Connection, now: datetime) -> int:
+    """Log those whose time is over; how many. A check does not wait for this."""
+    over = suppression.c.state == State.ACTIVE, suppression.c.expires_at <= now
+    statement = select(suppression).where(*over).order_by(suppression.c.expires_at).limit(_MOST_EXPIRED)
+    rows = connection.execute(statement.with_for_update(skip_locked=True)).mappings().all()
+    after = standing.turned(rows, state=State.EXPIRED)
+    standing.write(connection, standing.by_key(rows), after)
+    made = [Effect(key, Change.EXPIRED, each, each.expires_at or now) for key, each in after.items()]
+    events.put(connection, changes.record(connection, made))
+    return len(made)
 
 
 def listing(
-    connection: Connection, account_name: str | None = None, *, newest_first: bool = False
+    connection: Connection,
+    account_name: str | None = None,
+    *,
+    newest_first: bool = False,
+    now: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Every suppression as `suppressions --json` shows it, newest last; for an account those that hold for it."""
-    statement = _for(SHOWN, account_name)
-    for each in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
-        yield shapes.suppression(each)
+    """Every suppression as `suppressions --json` shows it, newest last; for an account those that hold for it.
 
-
-def check(
-    connection: Connection, addresses: Iterable[str], account_name: str | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """The suppressions of each address that has one, under the spelling that was asked for.
-
-    With an account, those that hold for it: its own and everyone's. Without one, all of them.
+    Held and expired ones are among them, and say so; lifted ones are not.
     """
-    asked: dict[str, list[str]] = {}
-    for address in dict.fromkeys(addresses):
-        asked.setdefault(address_key(address), []).append(address)
-    found: dict[str, list[dict[str, Any]]] = {}
-    keys = list(asked)
-    for start in range(0, len(keys), _CHUNK):
-        of_these = SHOWN.where(suppression.c.address.in_(keys[start : start + _CHUNK]))
-        statement = _for(of_these, account_name).order_by(suppression.c.id)
-        for each in connection.execute(statement).mappings():
-            for spelling in asked[each["address"]]:
-                found.setdefault(spelling, []).append(shapes.suppression(each))
-    return found
+    now = now or datetime.now(UTC)
+    statement = shown(account_name)
+    for each in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
+        yield shapes.suppression(each, now)
 
 
-def _for(statement: Select[Any], account_name: str | None) -> Select[Any]:
+def shown(account_name: str | None = None) -> Select[Any]:
+    """The rows of listing()."""
+    statement = SHOWN.where(suppression.c.state != State.LIFTED)
     if account_name is None:
         return statement
     return statement.where(or_(suppression.c.account_id.is_(None), account.c.name == account_name))
 
 
-def row(new: Suppression, since: datetime, capture: int | None) -> dict[str, Any]:
-    """The columns of a suppression."""
-    return {
-        "account_id": new.account and new.account.id,
-        "address": address_key(new.address),
-        "type": new.type,
-        "category": new.category,
-        "reason": new.reason,
-        "since": since,
-        "capture_id": capture,
-    }
+def _standing(each: Said, account_id: int | None, now: datetime, source: Source) -> Standing:
+    kind = BounceType.GLOBAL if account_id is None else BounceType.HARD
+    return Standing(each.category, each.reason, each.since or now, each.expires_at, source=source, type=kind)
+
+
+def _holds(row: Any) -> bool:
+    return row is not None and row["state"] == State.ACTIVE

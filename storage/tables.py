@@ -3,27 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, Table, UniqueConstraint, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from storage.columns import LONGEST_ADDRESS, LONGEST_DOMAIN, CleanText, Document, Key
+from storage.columns import LONGEST_DOMAIN, CleanText, Document, Key
+from storage.schema import ADDRESS, NEVER_AGAIN, table_of
+from storage.suppression_tables import erasure, incident, refusal, secret, suppression, suppression_change
 
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-_ADDRESS = CleanText(LONGEST_ADDRESS)
-# SQLite gives the id of a deleted last row again, unless it is told not to
-_NEVER_AGAIN = {"sqlite_autoincrement": True}
+__all__ = ["erasure", "incident", "refusal", "secret", "suppression", "suppression_change"]
 
 
 class Account(SQLModel, table=True):
     """A tenant. Tokens carry the id, so an id is never given twice."""
 
-    __table_args__ = _NEVER_AGAIN
+    __table_args__ = NEVER_AGAIN
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_type=CleanText, unique=True)
     owner: str | None = Field(default=None, sa_type=CleanText)  # who has it; without one it is an owner of its own
@@ -58,12 +51,12 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("token IS NULL"),
             postgresql_where=text("token IS NULL"),
         ),
-        _NEVER_AGAIN,
+        NEVER_AGAIN,
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     message_id: int = Field(foreign_key="message.id", sa_type=Key)
-    recipient: str = Field(sa_type=_ADDRESS)
-    recipient_key: str = Field(sa_type=_ADDRESS, index=True)  # in lower case, as a bounce has it
+    recipient: str = Field(sa_type=ADDRESS)
+    recipient_key: str = Field(sa_type=ADDRESS, index=True)  # in lower case, as a bounce has it
     token: str | None = Field(sa_type=CleanText, unique=True)
 
 
@@ -117,15 +110,15 @@ class Capture(SQLModel, table=True):
 class Bounce(SQLModel, table=True):
     """The verdict on one delivery, drawn from a capture; `ordinal` counts those of one capture."""
 
-    __table_args__ = (UniqueConstraint("capture_id", "ordinal"), _NEVER_AGAIN)
+    __table_args__ = (UniqueConstraint("capture_id", "ordinal"), NEVER_AGAIN)
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     capture_id: int = Field(foreign_key="capture.id", sa_type=Key)
     ordinal: int
     delivery_id: int | None = Field(foreign_key="delivery.id", sa_type=Key, index=True)
     account_id: int = Field(foreign_key="account.id")
     token: str | None = Field(sa_type=CleanText)
-    address: str = Field(sa_type=_ADDRESS)
-    address_key: str = Field(sa_type=_ADDRESS, index=True)  # in lower case, as a suppression has it
+    address: str = Field(sa_type=ADDRESS)
+    address_key: str = Field(sa_type=ADDRESS, index=True)  # in lower case, as a suppression has it
     type: str = Field(sa_type=CleanText)
     category: str = Field(sa_type=CleanText)
     reason: str = Field(sa_type=CleanText)
@@ -136,6 +129,7 @@ class Bounce(SQLModel, table=True):
     action: str | None = Field(sa_type=CleanText)
     proven: bool  # it may have an effect on the delivery
     heard: str | None = Field(sa_type=CleanText)  # what it says of the delivery's state, handlers.states.Word
+    suppresses: bool  # it is a reason not to mail the address again
     span: str = Field(sa_type=CleanText)
     guess: bool
     confidence: float
@@ -153,7 +147,7 @@ class Waiting(SQLModel, table=True):
     """A token or an id that a capture names, and that nobody has registered yet."""
 
     __table_args__ = (Index("ix_waiting_due", "capture_id", sqlite_where=text("due"), postgresql_where=text("due")),)
-    value: str = Field(primary_key=True, sa_type=_ADDRESS)
+    value: str = Field(primary_key=True, sa_type=ADDRESS)
     capture_id: int = Field(foreign_key="capture.id", ondelete="CASCADE", primary_key=True, sa_type=Key, index=True)
     due: bool  # it is registered by now: the capture is to be matched again
 
@@ -170,7 +164,7 @@ class HandLink(SQLModel, table=True):
             sqlite_where=text("undone_at IS NULL"),
             postgresql_where=text("undone_at IS NULL"),
         ),
-        _NEVER_AGAIN,
+        NEVER_AGAIN,
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     capture_id: int = Field(foreign_key="capture.id", ondelete="CASCADE", sa_type=Key, index=True)
@@ -224,37 +218,13 @@ class StateChange(SQLModel, table=True):
     at: datetime
 
 
-class Suppression(SQLModel, table=True):
-    """An address in lower case that an account must not mail again; no account means everyone."""
-
-    __table_args__ = (
-        UniqueConstraint("address", "account_id"),
-        # NULLs differ from each other in a unique constraint, so the global ones have an index of their own
-        Index(
-            "uq_suppression_global",
-            "address",
-            unique=True,
-            sqlite_where=text("account_id IS NULL"),
-            postgresql_where=text("account_id IS NULL"),
-        ),
-    )
-    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
-    account_id: int | None = Field(foreign_key="account.id")
-    address: str = Field(sa_type=_ADDRESS)
-    type: str = Field(sa_type=CleanText)
-    category: str = Field(sa_type=CleanText)
-    reason: str = Field(sa_type=CleanText)
-    since: datetime
-    capture_id: int | None = Field(sa_type=Key)  # outlives the capture, so it refers to nothing
-
-
 class Event(SQLModel, table=True):
     """A fact that a sender is told; `sequence` counts those of one delivery."""
 
     __table_args__ = (
         Index("ix_event_delivery_id_sequence", "delivery_id", "sequence"),
         Index("ix_event_account_id_id", "account_id", "id"),
-        _NEVER_AGAIN,
+        NEVER_AGAIN,
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     account_id: int | None = Field(foreign_key="account.id")
@@ -270,7 +240,7 @@ class ApiKey(SQLModel, table=True):
     """What a program calls the API with, without its secret; no account means an operator."""
 
     __tablename__ = "api_key"
-    __table_args__ = _NEVER_AGAIN
+    __table_args__ = NEVER_AGAIN
     id: int | None = Field(default=None, primary_key=True)
     account_id: int | None = Field(foreign_key="account.id", index=True)
     name: str = Field(sa_type=CleanText)
@@ -299,14 +269,10 @@ class Position(SQLModel, table=True):
     position: int = Field(sa_type=Key)
 
 
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
-account, message, delivery = _table(Account), _table(Message), _table(Delivery)
-capture, bounce, arrival = _table(Capture), _table(Bounce), _table(Arrival)
-waiting, hand_link = _table(Waiting), _table(HandLink)
-delivery_state, state_change = _table(DeliveryState), _table(StateChange)
-suppression, position = _table(Suppression), _table(Position)
-event = _table(Event)
-api_key, api_request = _table(ApiKey), _table(ApiRequest)
+account, message, delivery = table_of(Account), table_of(Message), table_of(Delivery)
+capture, bounce, arrival = table_of(Capture), table_of(Bounce), table_of(Arrival)
+waiting, hand_link = table_of(Waiting), table_of(HandLink)
+delivery_state, state_change = table_of(DeliveryState), table_of(StateChange)
+position = table_of(Position)
+event = table_of(Event)
+api_key, api_request = table_of(ApiKey), table_of(ApiRequest)

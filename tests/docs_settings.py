@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -53,6 +54,10 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(arguments[0])}s"
     if hasattr(annotation, "__metadata__") or type(None) in get_args(annotation):
         return _type(arguments[0])
+    if get_origin(annotation) is dict:
+        return f"table of {_type(arguments[1])}"
+    if get_origin(annotation) is UnionType or get_origin(annotation) is Union:
+        return " or ".join(map(_type, arguments))
     if issubclass(annotation, Enum):
         return " or ".join(f"`{each.value}`" for each in annotation)
     if issubclass(annotation, PurePath):

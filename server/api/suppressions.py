@@ -1,5 +1,7 @@
 """Suppressions: the addresses not to mail again."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from server.api.access import Reads
@@ -8,6 +10,8 @@ from server.api.parameters import AskedForSuppressions
 from server.api.routes import answer, router, with_content
 from storage import records, shapes
 from storage import suppressions as stored
+from storage.checking import Found
+from storage.checking import check as check_all
 from storage.columns import address_key
 from storage.tables import suppression
 
@@ -17,7 +21,7 @@ routes = router("suppressions")
 @routes.get("/suppressions", response_model=records.Items[records.Suppression], summary="List")
 def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     """What holds for the account: its own, and everyone's."""
-    statement = stored.SHOWN
+    statement = stored.shown()
     if asked.address is not None:
         statement = statement.where(suppression.c.address == address_key(asked.address))
     if asked.type is not None:
@@ -38,9 +42,10 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
 def check(access: Reads, body: Addresses) -> Response:
     """Which of up to ten thousand addresses not to mail, and why; in the order in which they were asked."""
     with access.reading() as mine:
-        found = stored.check(mine.connection, body.addresses, mine.account.name if mine.account else None)
-    items = [
-        {"address": address, "suppressed": address in found, "suppressions": found.get(address, [])}
-        for address in body.addresses
-    ]
-    return answer({"items": items})
+        found = check_all(mine.connection, mine.account.id if mine.account else None, body.addresses)
+    return answer({"items": [_checked(address, found.get(address)) for address in body.addresses]})
+
+
+def _checked(address: str, found: Found | None) -> dict[str, Any]:
+    suppressed = found is not None and not found.eligible
+    return {"address": address, "suppressed": suppressed, "suppression": found.shape() if found else None}

@@ -1,6 +1,7 @@
 """What the pages read from the database, each in one short transaction that can't write."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from server.web.listing import Page, Row, turn
 from server.web.parameters import BouncesAsked, CapturesAsked, SuppressionsAsked, Turning
-from storage import bounces, captures, pages, shapes
+from storage import bounces, captures, pages, shapes, suppressions
 from storage.columns import address_key
 from storage.tables import account, capture, delivery, message, suppression
 
@@ -17,9 +18,6 @@ _MESSAGES = select(
     account.c.name.label("account"),
     select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
 ).join_from(message, account, message.c.account_id == account.c.id)
-_SUPPRESSIONS = select(*suppression.c, account.c.name.label("account")).join_from(
-    suppression, account, suppression.c.account_id == account.c.id, isouter=True
-)
 _PAGE = 60  # rows that are read at once
 
 
@@ -79,13 +77,14 @@ def messages_page(connection: Connection, asked: Turning) -> Page:
 
 
 def suppressions_page(connection: Connection, asked: SuppressionsAsked) -> Page:
-    statement = _between(_SUPPRESSIONS, suppression.c.id, asked)
+    now = datetime.now(UTC)
+    statement = _between(suppressions.shown(), suppression.c.id, asked)
     if asked.address is not None:
         statement = statement.where(suppression.c.address == address_key(asked.address))
 
     def find(newest_first: bool) -> Iterator[Row]:
         rows = pages.rows(connection, statement, suppression.c.id, page=_PAGE, newest_first=newest_first)
-        return ({**shapes.suppression(row), "id": row["id"]} for row in rows)
+        return ({**shapes.suppression(row, now), "id": row["id"]} for row in rows)
 
     return turn(find, before=asked.before, since=asked.since)
 

@@ -32,11 +32,11 @@ from tests.plain_reader import PlainReader
 Bouncemx = Callable[..., tuple[object, str, str]]
 GOLDEN = sorted((Path(__file__).parents[1] / "corpus").glob("*/*.eml"))
 NOW = datetime.now(UTC).replace(microsecond=0)
-UNKNOWN, GONE, FULL = "550 5.1.1 User unknown", "550 5.1.1 No such user here", "552 5.2.2 Mailbox is full"
+UNKNOWN, GONE, FULL = "550 5.1.1 User unknown", "550 5.1.1 No such user here", "452 4.2.2 Mailbox is full"
 POLICY = """
 [[rule]]
 id = "own.policy"
-reason = "policy_rejected"
+reason = "sender_rejected"
 match = "user unknown"
 example = "550 5.1.1 user unknown"
 """
@@ -51,7 +51,7 @@ example = "552 mailbox is full"
 SPAM = """
 [[rule]]
 id = "own.spam"
-reason = "spam_content"
+reason = "ptr_missing"
 match = "no such user"
 example = "550 5.1.1 no such user here"
 """

@@ -4,18 +4,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from handlers import verp
+from handlers.effects import Standing
 from handlers.envelope import Mail
 from handlers.keys import account_key
-from handlers.outcome import Suppression
 from handlers.ports import Said, Unreadable
-from handlers.words import BounceType, Category, Reason
+from handlers.words import Category, Reason
 from server import minting
 from server.reading import ReaderMissing
 from server.reclassify import Change, Judged
-from storage import accounts, revision, suppressions
+from storage import accounts, lifting, revision, standing, suppressions, tables
 from storage.keyring import KeyFile
+from storage.lifting import Word
+from storage.standing import Key
 from tests.integration.reclassify_fixture import (
     FULL,
     GOLDEN,
@@ -57,9 +60,9 @@ class TestOwnRules:
         assert set(shop.suppressed()) == {"ann@x.example", "cid@x.example", "dee@x.example"}
         tally = shop.reclassify(OWN)
         assert [(each[0], *each[1:]) for each in shop.bounced() if each[3].startswith("own.")] == [
-            ("ann@x.example", "hard", "policy_rejected", "own.policy"),
+            ("ann@x.example", "soft", "sender_rejected", "own.policy"),
             ("bob@x.example", "hard", "user_unknown", "own.dead"),
-            ("dee@x.example", "hard", "policy_rejected", "own.policy"),
+            ("dee@x.example", "soft", "sender_rejected", "own.policy"),
         ]
         assert shop.suppressed() == {
             "cid@x.example": ("user_unknown", captures[2]),
@@ -71,7 +74,7 @@ class TestOwnRules:
         assert (tally.suppressions_added, tally.suppressions_removed, tally.suppressions_changed) == (1, 2, 0)
         ((change, number),) = tally.verdicts.most_common(1)
         assert (change.after, number, tally.examples[change]) == (
-            Judged("policy_rejected", "hard", "own.policy"),
+            Judged("sender_rejected", "soft", "own.policy"),
             2,
             captures[0],
         )
@@ -133,8 +136,7 @@ class TestSuppressions:
     def test_what_a_person_said_stays(self, shop: Shop) -> None:
         with shop.database.writer() as connection:
             account = accounts.ensure(connection, "default")
-            new = Suppression("ann@x.example", account, BounceType.HARD, Category.UNKNOWN_USER, Reason.SUPPRESSED)
-            suppressions.add(connection, new, NOW)
+            suppressions.add(connection, account.id, [suppressions.Said("ann@x.example")], now=NOW)
         shop.bounce("ann@x.example", UNKNOWN)
         for own in ((OWN,), ()):
             assert shop.reclassify(*own).suppressions == 0
@@ -143,24 +145,31 @@ class TestSuppressions:
     def test_what_a_person_took_back_does_not_return(self, shop: Shop) -> None:
         shop.bounce("ann@x.example", UNKNOWN)
         with shop.database.writer() as connection:
-            assert suppressions.remove(connection, "ann@x.example", "default")
+            assert lifting.lift(connection, ["ann@x.example"], None, Word("eve", "she is back", NOW), 1)
         assert shop.reclassify().suppressions == 0
+        assert shop.reclassify(OWN.replace("sender_rejected", "mailbox_disabled")).suppressions == 0
         assert shop.suppressed() == {}
+        new = shop.bounce("ann@x.example", UNKNOWN, at=NOW + timedelta(seconds=1))
+        assert shop.suppressed() == {"ann@x.example": ("user_unknown", new)}
+        assert shop.reclassify(OWN).suppressions_removed == 1
+        assert shop.reclassify().suppressions_added == 1
+        assert shop.suppressed() == {"ann@x.example": ("user_unknown", new)}
 
     def test_one_that_does_not_follow_any_more_goes_though_its_verdict_stays(self, shop: Shop) -> None:
         """As when what follows from a verdict was changed."""
-        capture = shop.bounce("ann@x.example", FULL)
+        shop.bounce("ann@x.example", FULL)
         with shop.database.writer() as connection:
             account = accounts.ensure(connection, "default")
-            new = Suppression("ann@x.example", account, BounceType.HARD, Category.UNKNOWN_USER, Reason.USER_UNKNOWN)
-            suppressions.add(connection, new, NOW, capture)
+            connection.execute(update(tables.bounce).values(suppresses=True))
+            dead = Standing(Category.UNKNOWN_USER, Reason.USER_UNKNOWN, NOW, capture=shop.position)
+            standing.write(connection, {}, {Key("ann@x.example", account.id): dead})
         assert shop.reclassify(dry=True).suppressions_removed == 1
         assert shop.reclassify().suppressions_removed == 1
         assert shop.suppressed() == {}
 
     def test_its_reason_follows_the_verdict(self, shop: Shop) -> None:
         capture = shop.bounce("ann@x.example", UNKNOWN)
-        tally = shop.reclassify(OWN.replace("policy_rejected", "mailbox_disabled"))
+        tally = shop.reclassify(OWN.replace("sender_rejected", "mailbox_disabled"))
         assert (tally.suppressions_changed, tally.suppressions) == (1, 1)
         assert shop.suppressed() == {"ann@x.example": ("mailbox_disabled", capture)}
 

@@ -61,7 +61,7 @@ def test_kill_9_midway_leaves_it_whole_and_a_new_run_finishes(shop: Shop, tmp_pa
         process.stdin.flush()
         assert process.stdout.readline() == b"page\n"
         process.kill()
-    assert [each[2] for each in shop.bounced()] == ["policy_rejected"] * 2 + ["user_unknown"] * 2
+    assert [each[2] for each in shop.bounced()] == ["sender_rejected"] * 2 + ["user_unknown"] * 2
     assert [capture for _, capture in shop.suppressed().values()] == captures[2:]
     tally = shop.reclassify(OWN)
     assert (tally.captures, tally.changed, tally.suppressions_removed) == (4, 2, 2)
@@ -89,13 +89,13 @@ class TestCommand:
         code, out, err = bouncemx("--dry-run", "--rules", tmp_path / "own.toml")
         assert (code, err) == (0, "")
         assert out.startswith("Would change 2 verdicts, 2 suppressions (0 new, 2 gone) in 2 captures.\n")
-        assert "policy_rejected, hard" in out
+        assert "sender_rejected, soft" in out
         assert shop.rows() == before
         code, out, err = bouncemx("--json", "--rules", tmp_path / "own.toml")
         (told,) = [json.loads(line) for line in out.splitlines()]
         assert (told["dry_run"], told["verdicts"], told["suppressions_removed"]) == (False, 2, 2)
         (change,) = told["changes"]
-        assert change["after"] == {"reason": "policy_rejected", "type": "hard", "rule": "own.policy"}
+        assert change["after"] == {"reason": "sender_rejected", "type": "soft", "rule": "own.policy"}
         assert (change["verdicts"], change["capture"]) == (2, captures[0])
         assert shop.suppressed() == {}
         # the settings do not name the file: ours are put back

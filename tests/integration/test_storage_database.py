@@ -50,7 +50,9 @@ def test_a_reader_sees_no_half_of_a_transaction(database: Database) -> None:
 
 def test_references_are_checked(database: Database) -> None:
     with pytest.raises(IntegrityError), database.writer() as connection:
-        connection.execute(text("INSERT INTO suppression VALUES (1, 77, 'a@b', 't', 'c', 'r', '2026-01-01', NULL)"))
+        connection.execute(
+            text("INSERT INTO delivery (message_id, recipient, recipient_key) VALUES (77, 'a@b', 'a@b')")
+        )
 
 
 def test_writers_that_read_first_wait_for_each_other(database: Database) -> None:

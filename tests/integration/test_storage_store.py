@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from handlers.message import Account, Delivery
 from handlers.outcome import Outcome
 from handlers.words import Kind, NoticeForm
-from storage import bounces, captures, messages, positions, suppressions, tables
+from storage import bounces, captures, checking, messages, positions, suppressions, tables
 from storage.database import Database
 from storage.store import store
 
@@ -174,7 +174,7 @@ def test_any_text_can_be_stored(database: Database, outcome_of: Make, text: str,
         shown = captures.get(connection, position)
         assert captures.raw(connection, position) == raw
         assert len(list(bounces.find(connection, bounces.Filter(address=text, capture=position)))) == 1
-        assert text in suppressions.check(connection, [text])
+        assert text in checking.check(connection, ours.message.account.id, [text])
     assert shown is not None
     assert shown["subject"] == storable
     assert shown["recipients"][0]["diagnostic"] == storable

@@ -22,15 +22,13 @@ _TYPED = [suppression.c[name] for name in _COLUMNS]
 _FIELDS = ", ".join(f"s.{name}" for name in _COLUMNS)
 # CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
 # rather read the whole table, knowing nothing of how many are asked for
-_SQLITE = " UNION ALL ".join(
-    f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value AND {whose}"  # noqa: S608
-    for whose in ("s.account_id = :account", "s.account_id IS NULL")
-)
-_POSTGRESQL = " UNION ALL ".join(
+_SQLITE = f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value AND "  # noqa: S608
+_POSTGRESQL = (
     f"SELECT {_FIELDS} FROM unnest(CAST(:asked AS text[])) AS a(value) CROSS JOIN LATERAL"  # noqa: S608
-    f" (SELECT * FROM suppression WHERE address = a.value AND {whose} LIMIT 1) AS s"
-    for whose in ("account_id = :account", "account_id IS NULL")
+    " (SELECT * FROM suppression WHERE address = a.value AND {whose} LIMIT {most}) AS s"
 )
+_MOST_ACCOUNTS = 1_000_000  # more than there can be
+_OWN, _EVERYONES, _ANYBODYS = "account_id = :account", "account_id IS NULL", "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def check(
 ) -> dict[str, Found]:
     """What stands against these addresses for an account, under the spelling that was asked for.
 
-    An address that is not in the answer is eligible. Without an account: what holds for everyone.
+    An address that is not in the answer is eligible. Without an account: for any account, as an operator sees it.
     """
     now = now or datetime.now(UTC)
     asked: dict[str, list[str]] = {}
@@ -82,19 +80,24 @@ def check(
     return found
 
 
-def statement(dialect: str) -> TextClause:
+def statement(dialect: str, account_id: int | None) -> TextClause:
     """The query, for those who want to see its plan: `asked` (JSON or an array) and `account`."""
-    return text(_POSTGRESQL if dialect == "postgresql" else _SQLITE)
+    whose = (_ANYBODYS,) if account_id is None else (_OWN, _EVERYONES)
+    if dialect == "postgresql":
+        most = _MOST_ACCOUNTS if account_id is None else 1
+        return text(" UNION ALL ".join(_POSTGRESQL.format(whose=each, most=most) for each in whose))
+    return text(" UNION ALL ".join(_SQLITE + each for each in whose))
 
 
 def parameters(dialect: str, account_id: int | None, keys: list[str]) -> dict[str, Any]:
     """What statement() is given."""
-    return {"asked": keys if dialect == "postgresql" else json.dumps(keys), "account": account_id}
+    asked = keys if dialect == "postgresql" else json.dumps(keys)
+    return {"asked": asked} if account_id is None else {"asked": asked, "account": account_id}
 
 
 def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Iterable[Any]:
     dialect = connection.dialect.name
-    return connection.execute(statement(dialect).columns(*_TYPED), parameters(dialect, account_id, keys))
+    return connection.execute(statement(dialect, account_id).columns(*_TYPED), parameters(dialect, account_id, keys))
 
 
 def _found(row: Any, now: datetime) -> Found:

@@ -115,7 +115,9 @@ def bounce(row: RowMapping) -> dict[str, Any]:
 
 def suppression(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
     """A line of `suppressions --json`; account null: everyone; capture null: no single one is the cause."""
-    over = row["state"] == "active" and row["expires_at"] is not None and row["expires_at"] <= (now or datetime.now(UTC))
+    over = (
+        row["state"] == "active" and row["expires_at"] is not None and row["expires_at"] <= (now or datetime.now(UTC))
+    )
     return {
         "address": row["address"],
         "account": row["account"],

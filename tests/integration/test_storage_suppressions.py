@@ -109,7 +109,7 @@ class TestCheck:
             }
             other = accounts.ensure(connection, "other")
             assert list(check(connection, other.id, asked)) == ["bob@x.example"]
-            assert list(check(connection, None, asked)) == ["bob@x.example"]
+            assert len(check(connection, None, asked)) == 3  # an operator's view: of anybody
 
     def test_any_number(self, database: Database, acme: Account) -> None:
         say(database, acme, *(f"r{i}@x.example" for i in range(0, 20_000, 4000)))

@@ -211,7 +211,7 @@ def _each(report: Report) -> Iterator[tuple[Key, Evidence]]:
     lengths: dict[Key, int] = {}
     for recipient in report.recipients:
         evidence = Evidence.of(report, notice, recipient)
-        key = evidence.key()
+        key = evidence.key() if len(report.recipients) > 1 else ()
         if key not in lengths:
             lengths[key] = notice.allow(recipient.diagnostic_code)
         evidence.length = lengths[key]

@@ -163,6 +163,7 @@ class Recipient(TypedDict):
     category: str | None
     type: str | None
     rule: str | None
+    span: str | None
 
 
 class Capture(TypedDict):
@@ -177,7 +178,12 @@ class Capture(TypedDict):
     detectability: str
     notice_form: str | None
     undetectable_reason: str | None
+    gateway: str | None
+    language: str | None
+    receiving_domain: str | None
+    hints: dict[str, Any] | None
     links: list[dict[str, Any]]
+    linked_by_hand: dict[str, Any] | None
     reporting_mta: str | None
     report: dict[str, Any]
     recipients: list[Recipient]
@@ -185,6 +191,7 @@ class Capture(TypedDict):
     message: Original | None
     authentication: dict[str, Any]
     trust: str | None
+    trust_reasons: list[str]
     faults: list[str]
     held: str | None
     size: int
@@ -207,6 +214,7 @@ class Bounce(TypedDict):
     smtp_code: int | None
     diagnostic: str | None
     action: str | None
+    proven: bool
     span: str
     guess: bool
     confidence: float
@@ -328,6 +336,20 @@ class Queued(TypedDict):
     """How many events are sent again."""
 
     queued: int
+
+
+class BlindSpot(TypedDict):
+    """How many notices of a gateway or a receiving domain nobody can tie; `name` null: none was recognised."""
+
+    by: str
+    name: str | None
+    bounces: int
+    matched: int
+    unmatched: int
+    undetectable: int
+    linked_by_hand: int
+    reasons: dict[str, int]
+    languages: dict[str, int]
 
 
 class Count(TypedDict):

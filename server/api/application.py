@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from server.api import (
     accounts,
+    blindspots,
     bounces,
     captures,
     counting,
@@ -27,7 +28,7 @@ from server.settings import Settings
 from storage.database import Database
 
 PREFIX = "/api/v1"
-_PARTS = (messages, deliveries, captures, bounces, suppressions, events, webhooks, counting, accounts, keys)
+_PARTS = (messages, deliveries, captures, bounces, suppressions, events, webhooks, counting, blindspots, accounts, keys)
 _DESCRIPTION = """\
 What comes back of the mail that you sent: register messages, read bounces, check suppressions.
 

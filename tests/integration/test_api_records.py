@@ -1,0 +1,38 @@
+"""The answers have the fields that the document names, every one and no other."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api_fixture import Api
+from tests.integration.test_api_accounts_apart import PROBES
+
+
+def fields(schema: Any, value: Any, document: Any, place: str) -> None:
+    """Holds a value against its schema, where that names fields."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema and value is not None:
+        schema = next(each for each in schema["anyOf"] if each.get("type") != "null")
+        fields(schema, value, document, place)
+    elif schema.get("type") == "array":
+        for each in value:
+            fields(schema["items"], each, document, f"{place}[]")
+    elif "properties" in schema:
+        assert set(value) == set(schema["properties"]), place
+        for name, inner in schema["properties"].items():
+            fields(inner, value[name], document, f"{place}.{name}")
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+def test_the_document_names_every_field(api: Api, subtests: pytest.Subtests) -> None:
+    client = api.client(None)
+    document = client.get("/openapi.json").json()
+    for route, probe in PROBES.items():
+        method, _, path = route.partition(" ")
+        declared = document["paths"][path][method.lower()]["responses"].get("200", {}).get("content", {})
+        if method == "GET" and "application/json" in declared:
+            with subtests.test(route):
+                answer = client.get(probe.path.format(name="shop", **api.ids["shop"])).json()
+                assert answer.get("items") != [] or path.startswith("/webhooks/{id}/"), "nothing to look at"
+                fields(declared["application/json"]["schema"], answer, document, route)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, literal, select, update
 
 from storage import events
 from storage.columns import Key
 from storage.shapes import moment
 from storage.tables import event
-from storage.upsert import insert_new
 from storage.webhook_tables import attempt, dispatch, webhook
 
 DISPATCH_STATES = ("queued", "delivered", "superseded", "dead")
@@ -187,18 +186,14 @@ def _wanted(endpoint: RowMapping) -> Iterator[Any]:
 def _queue_missed(connection: Connection, webhook_id: int, named: Select[Any], now: datetime) -> int:
     """Those that have no dispatch yet. They supersede nothing: who asks for them wants each."""
     known = select(dispatch.c.event_id).where(dispatch.c.webhook_id == webhook_id)
-    rows = connection.execute(named.where(event.c.id.not_in(known))).all()
-    if rows:
-        new = _REQUEUED | {
-            "webhook_id": webhook_id,
-            "supersedable": False,
-            "due_at": now,
-            "queued_at": now,
-            "why": None,
-        }
-        values = [new | {"event_id": event_id, "delivery_id": delivery_id} for event_id, delivery_id in rows]
-        connection.execute(insert_new(connection, dispatch), values)
-    return len(rows)
+    values = {"webhook_id": webhook_id, "state": "queued", "supersedable": False, "tries": 0}
+    fixed = [literal(value, dispatch.c[name].type) for name, value in values.items()]
+    moments = [literal(now, dispatch.c[name].type) for name in ("due_at", "queued_at")]
+    rows = named.where(event.c.id.not_in(known)).add_columns(*fixed, *moments)
+    names = ["event_id", "delivery_id", *values, "due_at", "queued_at"]
+    count: int = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
+    connection.execute(insert(dispatch).from_select(names, rows))
+    return count
 
 
 def _tried_shape(row: RowMapping) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What each event means, with an example: data for the docs and for `bouncemx webhooks test`."""
 
+import json
 import secrets
-import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,8 +22,8 @@ class Example:
 @cache
 def examples() -> dict[EventType, Example]:
     """All of them, in the order of the table."""
-    text = (files("server.webhooks") / "examples.toml").read_text("utf-8")
-    return {EventType(name): Example(**entry) for name, entry in tomllib.loads(text).items()}
+    text = (files("server.webhooks") / "examples.json").read_text("utf-8")
+    return {EventType(name): Example(**entry) for name, entry in json.loads(text).items()}
 
 
 def content(kind: EventType, account: str | None, at: datetime) -> dict[str, Any]:

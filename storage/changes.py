@@ -15,7 +15,7 @@ from storage.standing import Key
 from storage.tables import account, suppression_change
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=0x6368616E6765)  # "change"
-_SHOWN = select(*suppression_change.c, account.c.name.label("account")).join_from(
+SHOWN = select(*suppression_change.c, account.c.name.label("account")).join_from(
     suppression_change, account, suppression_change.c.account_id == account.c.id, isouter=True
 )
 
@@ -63,7 +63,7 @@ def record(connection: Connection, effects: Sequence[Effect]) -> list[Event]:
 
 def after(connection: Connection, account_id: int | None, cursor: int, limit: int) -> Page:
     """What changed behind a cursor (0: from the first on), oldest first; for an account its own and everyone's."""
-    statement = _SHOWN.where(suppression_change.c.id > cursor).order_by(suppression_change.c.id).limit(limit)
+    statement = SHOWN.where(suppression_change.c.id > cursor).order_by(suppression_change.c.id).limit(limit)
     if account_id is not None:
         whose = suppression_change.c.account_id
         statement = statement.where(or_(whose == account_id, whose.is_(None)))
@@ -73,7 +73,7 @@ def after(connection: Connection, account_id: int | None, cursor: int, limit: in
 
 def of_address(connection: Connection, address: str) -> list[dict[str, Any]]:
     """What became of the suppressions of one address (its key), oldest first."""
-    statement = _SHOWN.where(suppression_change.c.address == address).order_by(suppression_change.c.id)
+    statement = SHOWN.where(suppression_change.c.address == address).order_by(suppression_change.c.id)
     return [shape(row) for row in connection.execute(statement).mappings()]
 
 

@@ -234,18 +234,19 @@ def close(connection: Connection, policy: Policy, now: datetime) -> list[Event]:
 
 def listing(connection: Connection, account_id: int | None = None) -> Iterator[dict[str, Any]]:
     """Every incident as `incidents --json` shows it, newest last; for an account its own."""
-    for row in pages.rows(connection, _shown(account_id), incident.c.id, page=500):
+    for row in pages.rows(connection, shown(account_id), incident.c.id, page=500):
         yield shape(row)
 
 
 def get(connection: Connection, number: int, account_id: int | None = None) -> dict[str, Any] | None:
     """One incident; None where there is none, or none of that account."""
-    statement = _shown(account_id).where(incident.c.id == number)
+    statement = shown(account_id).where(incident.c.id == number)
     row = connection.execute(statement).mappings().first()
     return shape(row) if row else None
 
 
-def _shown(account_id: int | None) -> Select[Any]:
+def shown(account_id: int | None = None) -> Select[Any]:
+    """The rows of listing()."""
     held = (
         select(func.count())
         .where(suppression.c.incident_id == incident.c.id, suppression.c.state == State.HELD)

@@ -258,6 +258,62 @@ class Checked(TypedDict):
     suppression: Standing | None
 
 
+class Added(TypedDict):
+    """How many addresses are suppressed that were not."""
+
+    added: int
+
+
+class SuppressionChange(TypedDict):
+    """What became of a suppression: added, lifted, expired, held or released; account null means everyone's."""
+
+    id: int
+    address: str
+    account: str | None
+    change: str
+    at: str
+    category: str
+    reason: str
+    incident: int | None
+    who: str | None
+    why: str | None
+
+
+class Lifted(TypedDict):
+    """The addresses that were suppressed and are no more, in lower case."""
+
+    addresses: list[str]
+
+
+class Incident(TypedDict):
+    """A wave of refusals that speak of the sender; `held` suppressions wait for a word on it."""
+
+    id: int
+    account: str
+    provider: str
+    reason: str
+    state: str
+    began_at: str
+    opened_at: str
+    last_at: str
+    closed_at: str | None
+    refusals: int
+    held: int
+    decision: str | None
+    decided_at: str | None
+    who: str | None
+    why: str | None
+
+
+class Advice(TypedDict):
+    """What a bounce of this category (or of type pending or global) means, and what to do about it."""
+
+    name: str
+    language: str
+    means: str
+    do: str
+
+
 class Event(TypedDict):
     """A fact that a sender is told; `sequence` counts those of one delivery."""
 

@@ -121,6 +121,10 @@ class Access:
             raise invalid("query", "account", None, "is missing: an operator's key says for which account")
         return self.account
 
+    def who(self, named: str | None) -> str:
+        """Who does it, for what is logged: the key, and the person whom the program names."""
+        return f"key {self.key.id}" + (f": {named}" if named else "")
+
 
 def not_there(what: str) -> Refused:
     return Refused(404, f"{what[:200]} is not here")

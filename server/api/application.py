@@ -8,12 +8,14 @@ from starlette.types import ASGIApp
 
 from server.api import (
     accounts,
+    advice,
     blindspots,
     bounces,
     captures,
     counting,
     deliveries,
     events,
+    incidents,
     keys,
     messages,
     problems,
@@ -28,7 +30,21 @@ from server.settings import Settings
 from storage.database import Database
 
 PREFIX = "/api/v1"
-_PARTS = (messages, deliveries, captures, bounces, suppressions, events, webhooks, counting, blindspots, accounts, keys)
+_PARTS = (
+    messages,
+    deliveries,
+    captures,
+    bounces,
+    advice,
+    suppressions,
+    incidents,
+    events,
+    webhooks,
+    counting,
+    blindspots,
+    accounts,
+    keys,
+)
 _DESCRIPTION = """\
 What comes back of the mail that you sent: register messages, read bounces, check suppressions.
 

@@ -76,6 +76,49 @@ class Addresses(BaseModel):
     addresses: list[Annotated[str, Field(min_length=1, max_length=320)]] = Field(min_length=1, max_length=MOST)
 
 
+_Why = Annotated[str, Field(min_length=1, max_length=998, pattern=r"\S")]
+_Who = Annotated[str, Field(min_length=1, max_length=200, description="The person; the key is logged anyway")]
+
+
+class Unwanted(Addresses):
+    """Addresses to suppress."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"addresses": ["ann@example.com"], "why": "unsubscribed"}},
+    )
+
+    why: _Why
+    who: _Who | None = None
+    expires_at: Moment | None = Field(None, description="Suppressed until then; else until it is lifted")
+
+
+class Unbounce(Addresses):
+    """Addresses to mail again."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"addresses": ["ann@example.com"], "why": "her new mailbox works", "who": "Eve"}},
+    )
+
+    why: _Why
+    who: _Who | None = None
+    everyone: bool = Field(False, description="For an operator's key: take back what holds for everyone")
+
+
+class Word(BaseModel):
+    """Why, and who says so."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"why": "our address was on a list", "who": "Eve"}}
+    )
+
+    why: _Why
+    who: _Who | None = None
+
+
 class NewAccount(BaseModel):
     """An account to make."""
 

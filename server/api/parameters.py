@@ -93,10 +93,17 @@ class SuppressionsAsked(Turning):
     reason: Reason | None = None
 
 
-class EventsAsked(Turning):
+class Following(Turning):
     order: Order = Field(Order.OLDEST, description="`oldest` follows what comes in")
+
+
+class EventsAsked(Following):
     type: EventType | None = None
     delivery: int | None = Field(None, ge=0, le=LARGEST, description="Those of this delivery")
+
+
+class IncidentsAsked(Turning):
+    state: Literal["open", "closed"] | None = None
 
 
 class StatisticsAsked(BaseModel):
@@ -114,4 +121,6 @@ AskedForEvents = Annotated[EventsAsked, Query()]
 AskedForTries = Annotated[TriesAsked, Query()]
 AskedForDispatches = Annotated[DispatchesAsked, Query()]
 AskedForStatistics = Annotated[StatisticsAsked, Query()]
+AskedToFollow = Annotated[Following, Query()]
+AskedForIncidents = Annotated[IncidentsAsked, Query()]
 AskedForPage = Annotated[Turning, Query()]

@@ -1,19 +1,21 @@
-"""Suppressions: the addresses not to mail again."""
+"""Suppressions: the addresses not to mail again, what became of them, and taking them back."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
 
-from server.api.access import Reads
-from server.api.bodies import Addresses
-from server.api.parameters import AskedForSuppressions
+from server.api.access import Reads, Suppresses
+from server.api.bodies import Addresses, Unbounce, Unwanted
+from server.api.parameters import AskedForSuppressions, AskedToFollow
+from server.api.problems import Refused, invalid
 from server.api.routes import answer, router, with_content
-from storage import records, shapes
+from storage import changes, lifting, records, shapes
 from storage import suppressions as stored
 from storage.checking import Found
 from storage.checking import check as check_all
 from storage.columns import address_key
-from storage.tables import suppression
+from storage.tables import suppression, suppression_change
 
 routes = router("suppressions")
 
@@ -33,6 +35,33 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     return answer(page.shown(shapes.suppression))
 
 
+@routes.post("/suppressions", response_model=records.Added, responses=with_content(), summary="Suppress")
+def suppress(access: Suppresses, body: Unwanted) -> Response:
+    """Suppresses addresses, because you say so: unsubscribed, for instance. No bounce takes that back.
+
+    An operator who names no account suppresses them for everyone.
+    """
+    expires_at = body.expires_at and body.expires_at.astimezone(UTC)
+    new = [stored.Said(address, expires_at=expires_at) for address in body.addresses]
+    now = datetime.now(UTC)
+    if expires_at is not None and expires_at <= now:
+        raise invalid("body", "expires_at", expires_at.isoformat(), "has passed: give a time to come")
+    with access.writing() as mine:
+        added = stored.add(mine.connection, mine.account_id, new, now=now, who=access.who(body.who), why=body.why)
+    return answer({"added": added})
+
+
+@routes.get(
+    "/suppressions/changes", response_model=records.Items[records.SuppressionChange], summary="List what changed"
+)
+def changed(access: Reads, asked: AskedToFollow) -> Response:
+    """What became of suppressions, oldest first: keep the cursor and ask again with it."""
+    with access.reading() as mine:
+        whose = suppression_change.c.account_id
+        page = mine.page(changes.SHOWN, suppression_change.c.id, whose, asked, shared=True)
+    return answer(page.shown(changes.shape))
+
+
 @routes.post(
     "/suppressions/check",
     response_model=records.Answer[records.Checked],
@@ -49,3 +78,25 @@ def check(access: Reads, body: Addresses) -> Response:
 def _checked(address: str, found: Found | None) -> dict[str, Any]:
     suppressed = found is not None and not found.eligible
     return {"address": address, "suppressed": suppressed, "suppression": found.shape() if found else None}
+
+
+@routes.post("/unbounce", response_model=records.Lifted, responses=with_content(409), summary="Unbounce")
+def unbounce(access: Suppresses, body: Unbounce) -> Response:
+    """Lets the account mail addresses again. Reports that came before suppress none of them again.
+
+    What holds for everyone only an operator lifts, with `everyone`; without an account or `everyone`, an operator
+    lifts what each account has of its own.
+    """
+    if body.everyone and access.key.account is not None:
+        raise Refused(403, "everyone = true: what holds for everyone only an operator lifts")
+    word = lifting.Word(access.who(body.who), body.why, datetime.now(UTC))
+    most = access.service.settings.unbounce_per_day
+    with access.writing() as mine:
+        try:
+            if body.everyone:
+                lifted = lifting.lift_everyones(mine.connection, body.addresses, word, most)
+            else:
+                lifted = lifting.lift(mine.connection, body.addresses, mine.account_id, word, most)
+        except lifting.TooMany as refused:
+            raise Refused(409, str(refused)) from None
+    return answer({"addresses": sorted({key.address for key in lifted})})

@@ -13,7 +13,7 @@ from handlers.words import Detectability
 from server.api.application import PREFIX, application
 from server.settings import Limits, Settings
 from server.web.application import site
-from storage import accounts, api_keys, messages, webhooks
+from storage import accounts, api_keys, messages, tables, webhooks
 from storage.api_keys import Scope
 from storage.database import Database
 from storage.store import store
@@ -80,9 +80,12 @@ def _fill(database: Database, name: str, position: int, outcome_of: Callable[...
         hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], "whsec_" + "A" * 32, NOW)[
             "id"
         ]
+        wave = {"provider": "mx.example", "reason": "ip_blocked", "refusals": 20}
+        times = {"began_at": NOW, "opened_at": NOW, "last_at": NOW}
+        incident = connection.execute(tables.incident.insert().values(account_id=account.id, **wave, **times))
         message = connection.exec_driver_sql("SELECT max(id) FROM message").scalar_one()
         bounce = connection.exec_driver_sql("SELECT max(id) FROM bounce").scalar_one()
     return {
         "account": account.id, "message": message, "delivery": ours.id, "capture": position, "bounce": bounce,
-        "key": key, "webhook": hook,
+        "key": key, "webhook": hook, "incident": incident.inserted_primary_key[0],
     }  # fmt: skip

@@ -1,0 +1,106 @@
+"""Suppressions over the API: said, followed, lifted, by whom and within what limits."""
+
+from typing import Any
+
+import pytest
+
+from server.api.problems import MEDIA_TYPE
+from storage.api_keys import Scope
+from tests.integration.api_fixture import Api
+
+
+def checked(api: Api, account: str, *addresses: str) -> list[bool]:
+    answer = api.client(account, Scope.READ).post("/suppressions/check", json={"addresses": list(addresses)})
+    return [each["suppressed"] for each in answer.json()["items"]]
+
+
+def said(*addresses: str, **fields: Any) -> dict[str, Any]:
+    return {"addresses": list(addresses), "why": "asked", **fields}
+
+
+def test_what_a_person_says_is_suppressed_and_lifted_for_one_account(api: Api) -> None:
+    client = api.client("shop")
+    assert client.post("/suppressions", json=said("Eve@x.example", "eve@x.example")).json() == {"added": 1}
+    assert client.post("/suppressions", json=said("eve@x.example")).json() == {"added": 0}
+    assert checked(api, "shop", "EVE@x.example", "bob@x.example") == [True, False]
+    assert checked(api, "other", "eve@x.example") == [False]
+    lifted = client.post("/unbounce", json=said("EVE@x.example", "bob@x.example", who="Ann"))
+    assert lifted.json() == {"addresses": ["eve@x.example"]}
+    assert checked(api, "shop", "eve@x.example") == [False]
+    assert client.post("/unbounce", json=said("eve@x.example")).json() == {"addresses": []}
+
+
+def test_changes_tell_who_and_are_followed(api: Api) -> None:
+    client, reader = api.client("shop"), api.client("shop", Scope.READ)
+    before = reader.get("/suppressions/changes").json()
+    assert [each["change"] for each in before["items"]] == ["added"]
+    client.post("/suppressions", json=said("eve@x.example"))
+    client.post("/unbounce", json=said("eve@x.example", who="Ann"))
+    after = reader.get("/suppressions/changes", params={"cursor": before["cursor"]}).json()["items"]
+    assert [(each["change"], each["address"], each["why"]) for each in after] == [
+        ("added", "eve@x.example", "asked"),
+        ("lifted", "eve@x.example", "asked"),
+    ]
+    assert after[0]["who"].startswith("key ")
+    assert after[1]["who"] == f"{after[0]['who']}: Ann"
+
+
+def test_what_holds_for_everyone_only_an_operator_lifts(api: Api) -> None:
+    operator, shop = api.client(None), api.client("shop")
+    assert operator.post("/suppressions", json=said("eve@x.example")).json() == {"added": 1}
+    assert checked(api, "shop", "eve@x.example") == checked(api, "other", "eve@x.example") == [True]
+    assert shop.post("/unbounce", json=said("eve@x.example")).json() == {"addresses": []}
+    refused = shop.post("/unbounce", json=said("eve@x.example", everyone=True))
+    assert (refused.status_code, refused.headers["content-type"]) == (403, MEDIA_TYPE)
+    assert checked(api, "shop", "eve@x.example") == [True]
+    assert operator.post("/unbounce", json=said("eve@x.example", everyone=True)).json()["addresses"]
+    assert checked(api, "shop", "eve@x.example") == [False]
+
+
+def test_a_day_has_its_limit(api: Api) -> None:
+    few = Api(api.database, api.settings.model_copy(update={"unbounce_per_day": 2}))
+    addresses = [f"u{n}@x.example" for n in range(3)]
+    client = few.client("shop")
+    client.post("/suppressions", json=said(*addresses))
+    refused = client.post("/unbounce", json=said(*addresses))
+    assert (refused.status_code, "2 are left" in refused.json()["detail"]) == (409, True)
+    assert checked(few, "shop", *addresses) == [True] * 3
+    assert len(client.post("/unbounce", json=said(*addresses[:2])).json()["addresses"]) == 2
+    assert client.post("/unbounce", json=said(addresses[2])).status_code == 409
+
+
+def test_an_incident_is_decided_once_a_word_is_said(api: Api) -> None:
+    client, key = api.client("shop"), api.ids["shop"]["incident"]
+    assert client.get("/incidents?state=open").json()["items"][0]["decision"] is None
+    decided = client.post(f"/incidents/{key}/release", json={"why": "a listing", "who": "Ann"}).json()
+    assert (decided["decision"], decided["why"]) == ("released", "a listing")
+    assert decided["who"].endswith(": Ann")
+    assert client.get("/incidents?state=closed").json()["items"] == []
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/unbounce", {"addresses": ["a@x.example"]}),
+        ("/unbounce", {"addresses": ["a@x.example"], "why": " "}),
+        ("/suppressions", {"addresses": ["a@x.example"], "why": "x", "expires_at": "2020-01-01T00:00:00Z"}),
+        ("/incidents/1/release", {}),
+    ],
+)
+def test_what_is_not_said_well_changes_nothing(api: Api, path: str, body: dict[str, Any]) -> None:
+    client = api.client("shop")
+    before = client.get("/suppressions/changes").json()
+    assert client.post(path, json=body).status_code == 422
+    assert client.get("/suppressions/changes").json() == before
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+def test_advice_comes_in_three_languages(api: Api) -> None:
+    client = api.client("shop", Scope.READ)
+    texts = {language: client.get(f"/advice?language={language}").json()["items"] for language in ("en", "no", "pl")}
+    names = [each["name"] for each in texts["en"]]
+    assert {"unknown_user", "spam", "pending", "global"} <= set(names)
+    assert [[each["name"] for each in one] for one in texts.values()] == [names] * 3
+    assert len({texts[language][0]["do"] for language in texts}) == 3
+    assert client.get("/advice?language=fr").status_code == 422

@@ -117,7 +117,7 @@ def state(shop: Shop) -> dict[str, list[dict[str, Any]]]:
     with shop.database.reader() as connection:
         delivery = {row.id: (row.recipient, row.token) for row in connection.execute(select(tables.delivery))}
         found = {}
-        for table in (tables.capture, tables.bounce, tables.suppression, tables.waiting):
+        for table in (tables.capture, tables.bounce, tables.suppression, tables.delivery_state, tables.waiting):
             found[table.name] = [dict(row) for row in connection.execute(select(table)).mappings()]
     for row in itertools.chain(*found.values()):
         for name in {"id", "created_at"} & set(row):

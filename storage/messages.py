@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from handlers.message import Delivery
+from handlers.words import State
 from storage import accounts, ledger, pages, shapes, waiting
 from storage.columns import address_key
-from storage.tables import account, delivery, message
+from storage.tables import account, delivery, delivery_state, message
 from storage.upsert import Insert, insert, insert_new
 
 KINDS = ("marketing", "one_to_one")
@@ -61,13 +63,33 @@ def register(
 
 
 def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
-    """Every message as `messages --json` shows it, newest last."""
+    """Every message as `messages --json` shows it, newest last, with how many of its deliveries stand how."""
     number = select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery()
     statement = select(*message.c, account.c.name.label("account"), number.label("deliveries")).join_from(
         message, account, message.c.account_id == account.c.id
     )
-    for row in pages.rows(connection, statement, message.c.id, page=500, newest_first=newest_first):
-        yield shapes.message(row)
+    rows = pages.rows(connection, statement, message.c.id, page=_CHUNK, newest_first=newest_first)
+    while page := list(islice(rows, _CHUNK)):
+        states = _states(connection, [row["id"] for row in page])
+        for row in page:
+            heard = states.get(row["id"], {})
+            silent = row["deliveries"] - sum(heard.values())
+            yield {**shapes.message(row), "states": {State.SENT: silent, **heard} if silent else heard}
+
+
+def _states(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Of each message, how many of its deliveries stand in each state that was heard of."""
+    counted = (
+        select(delivery.c.message_id, delivery_state.c.state, func.count())
+        .join_from(delivery, delivery_state, delivery_state.c.delivery_id == delivery.c.id)
+        .where(delivery.c.message_id.in_(ids))
+        .group_by(delivery.c.message_id, delivery_state.c.state)
+        .order_by(delivery_state.c.state)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for key, state, number in connection.execute(counted):
+        found.setdefault(key, {})[state] = number
+    return found
 
 
 def _ensure(connection: Connection, row: dict[str, Any]) -> int:

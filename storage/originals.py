@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Select, Table, select
 
-from storage.tables import account, delivery, message
+from storage.tables import account, delivery, delivery_state, message
 
 
 def joined(table: Table, columns: Iterable[Column[Any]]) -> Select[Any]:
@@ -21,8 +21,11 @@ def joined(table: Table, columns: Iterable[Column[Any]]) -> Select[Any]:
             message.c.subject.label("original_subject"),
             message.c.campaign.label("original_campaign"),
             message.c.kind.label("original_kind"),
+            delivery_state.c.state.label("original_state"),
+            delivery_state.c.resolution.label("original_resolution"),
         )
         .join_from(table, delivery, table.c.delivery_id == delivery.c.id, isouter=True)
+        .join(delivery_state, delivery_state.c.delivery_id == delivery.c.id, isouter=True)
         .join(message, delivery.c.message_id == message.c.id, isouter=True)
         .join(account, table.c.account_id == account.c.id, isouter=True)
     )

@@ -134,6 +134,9 @@ class Original(TypedDict):
     account: str
     recipient: str
     token: str | None
+    delivery: int
+    state: str
+    resolution: str | None
     return_path: str | None
 
 

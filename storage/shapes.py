@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from handlers.words import State
+
 
 def account(row: RowMapping) -> dict[str, Any]:
     """A line of `accounts --json`."""
@@ -164,6 +166,9 @@ def _original(row: RowMapping) -> dict[str, Any] | None:
         "account": row["account"],
         "recipient": row["original_recipient"],
         "token": row["original_token"],
+        "delivery": row["delivery_id"],
+        "state": row["original_state"] or State.SENT,
+        "resolution": row["original_resolution"],
     }
 
 

@@ -10,6 +10,7 @@ from server.cli import (
     accounts,
     api_keys,
     blindspots,
+    contact,
     doctor,
     explain,
     inspect_mails,
@@ -42,6 +43,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(api_keys.app, name="api-keys")
 app.command()(inspect_mails.inspect)
 app.command()(explain.explain)
+app.command()(contact.contact)
 app.command()(reclassify.reclassify)
 app.command()(blindspots.blindspots)
 app.command()(link.link)

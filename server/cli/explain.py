@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json, Language
 
 if TYPE_CHECKING:
+    from handlers.bounce import Verdict
     from server.settings import Settings
 
 
 def explain(
     what: Annotated[str, typer.Argument(metavar="CAPTURE|FILE", help="A capture's id, or a mail in a file.")],
+    language: Language = "en",
     json: Json = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
@@ -45,6 +47,7 @@ def explain(
             "confidence": each.verdict.confidence,
             "nearly": [{"rule": rule, "span": span} for rule, span in each.nearly],
             "linked_by_hand": linked,
+            "advice": _advice(each.verdict, language),
         }
         for recipient, each in zip(report.recipients, found, strict=True)
     ]
@@ -53,6 +56,16 @@ def explain(
     print_lines(rows, json=json, plain=_told)
     if linked and not json:
         print(_linked(linked))
+
+
+def _advice(verdict: "Verdict", language: str) -> dict[str, str] | None:
+    """None of what did not bounce."""
+    from dataclasses import asdict
+
+    from handlers.advice import advice
+    from handlers.classify import NOT_JUDGED
+
+    return None if verdict.rule in NOT_JUDGED else asdict(advice(verdict.category, verdict.type, language))
 
 
 def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None, dict[str, Any] | None]:
@@ -89,5 +102,7 @@ def _told(row: dict[str, Any]) -> str:
         f"  in       {row['reply'][:300]!r}",
         f"  status   {row['status'] or 'none'}, reply code {row['smtp_code'] or 'none'}",
     ]
+    if row["advice"]:
+        lines += [f"  means    {row['advice']['means']}", f"  do       {row['advice']['do']}"]
     lines += [f"  nearly   {near['rule']}: {near['span']!r}" for near in row["nearly"][:5]]
     return "\n".join(lines)

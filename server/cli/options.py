@@ -12,4 +12,5 @@ DataDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Language = Annotated[str, typer.Option(metavar="TAG", help="Of the advice: en, no or pl.")]
 DEFAULT_DATA_DIR = Path("data")

@@ -148,6 +148,7 @@ ARGUMENTS = {
     "keys export": ["default"],
     "journal cat": ["1"],
     "explain": ["1"],
+    "contact": ["ann@x.example"],
     "link": ["1", "2", "--who", "Eve", "--why", "she said so"],
     "unlink": ["1", "--who", "Eve", "--why", "she said so"],
     "accounts add": ["shop"],

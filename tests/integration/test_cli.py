@@ -138,6 +138,7 @@ class TestPage:
             "mint": ["ann@x.example"],
             "inspect": [tmp_path / "a.eml"],
             "explain": [filled.ids[0]],
+            "contact": ["Ann@X.example"],
         }
         if name == "api-keys ls":
             bouncemx("api-keys", "add", "--operator", folder=filled.folder)

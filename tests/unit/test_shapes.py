@@ -19,6 +19,8 @@ SENT = {
     "original_kind": "marketing",
     "original_recipient": "Ann@x.example",
     "original_token": "b-1",
+    "original_state": None,
+    "original_resolution": None,
 }
 
 
@@ -71,6 +73,9 @@ def test_a_capture() -> None:
             "account": "default",
             "recipient": "Ann@x.example",
             "token": "b-1",
+            "delivery": 1,
+            "state": "sent",
+            "resolution": None,
         },
     }
 

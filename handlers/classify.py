@@ -248,4 +248,4 @@ def as_report(example: Example) -> Report:
         remote_mta=example.remote_mta,
     )
     phase = f"(in reply to {_COMMANDS.get(example.phase, '')} command)" if example.phase else ""
-    return Report(kind=Kind.FAILURE, recipients=(recipient,), text=phase)
+    return Report(Kind.FAILURE, recipients=(recipient,), text=phase, reporting_mta=example.reporting_mta)

@@ -193,7 +193,7 @@ class Evidence:
         for name in (own.final_recipient, own.original_recipient):
             if name and "@" in name:
                 reply, notice = reply.replace(name, "@"), notice.replace(name, "@")
-        return (own.action, self.status, own.status_field, self.code, kind, self._host(), reply, notice)
+        return (own.action, self.status, own.status_field, self.code, kind, self._host(), self.is_own(), reply, notice)
 
     def phase(self) -> str | None:
         """The step of the SMTP dialogue that was refused, one of rule.PHASES, where the notice tells it."""
@@ -216,6 +216,13 @@ class Evidence:
             mark in words for mark in provider.marks
         )
 
+    def is_own(self) -> bool:
+        """Whether the recipient's own domain reports: what has no route there is a mailbox."""
+        domain = self.recipient.final_recipient.rpartition("@")[2].lower()
+        host = (self.report.reporting_mta or "").lower().rstrip(".")
+        sender = self.report.from_.lower().rpartition("@")[2].rstrip("> ")
+        return bool(domain) and (sender == domain or f".{host}".endswith(f".{domain}"))
+
     def fits(self, rule: Rule) -> bool:
         """Whether status and reply code are those of `rule`."""
         status, code = self.status, self.code
@@ -228,6 +235,8 @@ class Evidence:
         if provider and not self.is_from(provider, words):
             return False
         if rule.names_address is not None and rule.names_address is not ("@" in (self.recipient.diagnostic_code or "")):
+            return False
+        if rule.own and not self.is_own():
             return False
         return not rule.phases or (self.phase() or "unknown") in rule.phases
 

@@ -6,7 +6,7 @@ from typing import Any
 from handlers.phrases import Pattern
 from handlers.words import Reason
 
-CONDITIONS = {"status", "code", "provider", "phase", "weak", "names_address"}  # besides the words of a rule
+CONDITIONS = {"status", "code", "provider", "phase", "weak", "names_address", "own"}  # besides the words of a rule
 # The steps of the SMTP dialogue that may be refused; "unknown" where the notice tells none.
 PHASES = ("connect", "helo", "mail", "rcpt", "data", "end", "unknown")
 
@@ -19,6 +19,7 @@ class Example:
     remote_mta: str | None = None
     status: str | None = None
     phase: str | None = None
+    reporting_mta: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Rule:
     permanent: bool | None = None  # None: as the status or the reply code says
     weak: bool = False  # only about a reply: a notice's own words may say it of anything
     names_address: bool | None = None  # whether the reply prints an address
+    own: bool = False  # only where the notice comes from the recipient's own domain
     counter_examples: tuple[Example, ...] = ()
     source: str = ""
     note: str = ""
@@ -84,7 +86,7 @@ def _permanence(value: Any) -> bool:
 
 
 def _is_example(value: Any) -> bool:
-    parts = {"text", "status", "remote_mta", "phase"}
+    parts = {"text", "status", "remote_mta", "phase", "reporting_mta"}
     is_table = isinstance(value, dict) and "text" in value and value.keys() <= parts
     return isinstance(value, str) or (is_table and all(isinstance(part, str) for part in value.values()))
 
@@ -93,7 +95,7 @@ def _are_examples(value: Any) -> bool:
     return all(map(_is_example, as_list(value)))
 
 
-_EXAMPLE = "a reply as text, or a table with text and any of status, remote_mta, phase"
+_EXAMPLE = "a reply as text, or a table with text and any of status, remote_mta, phase, reporting_mta"
 # field -> whether a value will do, and what to write instead
 FIELDS = {
     "id": (_text, "a name"),
@@ -107,6 +109,7 @@ FIELDS = {
     "permanence": (_permanence, "'permanent' or 'temporary', or leave it out"),
     "weak": (_flag, "true or false"),
     "names_address": (_flag, "true or false"),
+    "own": (_flag, "true or false"),
     "example": (_is_example, _EXAMPLE),
     "counter_example": (_are_examples, _EXAMPLE + ", or a list of them"),
     "source": (_text, "text"),

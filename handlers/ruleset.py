@@ -195,6 +195,7 @@ def _make(file: str, entry: dict[str, Any]) -> Rule:
         permanent=None if permanence is None else permanence == "permanent",
         weak=entry.get("weak", False),
         names_address=entry.get("names_address"),
+        own=entry.get("own", False),
         counter_examples=tuple(map(_example, as_list(entry.get("counter_example")))),
         source=entry.get("source", ""),
         note=entry.get("note", ""),

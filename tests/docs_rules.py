@@ -56,6 +56,7 @@ FILE` says what is wrong with it: a bad pattern, a reason that does not exist, a
 | `provider` | condition: the host that answered belongs to this table `[provider.NAME]` |
 | `phase` | condition: connect, helo, mail, rcpt, data or end, where the notice tells it, or unknown |
 | `names_address` | condition: whether the reply prints an address |
+| `own` | condition: the notice comes from the recipient's own domain |
 | `weak` | true: not for the notice's own words |
 | `permanence` | "permanent" or "temporary", where the status or the code says otherwise |
 | `example` | a reply that this rule must win; a table with `text`, `status`, `remote_mta`, `phase` where needed |
@@ -110,7 +111,7 @@ def _conditions(rule: Rule) -> str:
     named = (
         ("status", " ".join(status)), ("code", " ".join(rule.codes)), ("from", rule.provider or ""),
         ("at", " ".join(rule.phases)), ("reply", " " if rule.weak else ""),
-        ("no address", " " if rule.names_address is False else ""),
+        ("no address", " " if rule.names_address is False else ""), ("own domain", " " if rule.own else ""),
         ("permanent" if rule.permanent else "temporary", " " if rule.permanent is not None else ""),
     )  # fmt: skip
     return ", ".join(f"{name} {value}".strip() for name, value in named if value)

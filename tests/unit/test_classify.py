@@ -58,6 +58,32 @@ class TestWhatBeatsWhat:
         assert (verdict.reason, verdict.type, verdict.rule) == (Reason.UNKNOWN, BounceType.SOFT, "none")
 
 
+class TestOwnDomain:
+    """Exim's "Unrouteable address": no route to a domain, or no mailbox in its own."""
+
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({}, Reason.DOMAIN_UNKNOWN),
+            ({"reporting_mta": "mx.sender.example"}, Reason.DOMAIN_UNKNOWN),
+            ({"reporting_mta": "notrcpt.example"}, Reason.DOMAIN_UNKNOWN),
+            ({"reporting_mta": "rcpt.example"}, Reason.USER_UNKNOWN),
+            ({"reporting_mta": "MX.rcpt.example."}, Reason.USER_UNKNOWN),
+            ({"from_": "Mail Delivery System <Mailer-Daemon@rcpt.example>"}, Reason.USER_UNKNOWN),
+        ],
+    )
+    def test_who_reports(self, fields: dict[str, str], reason: Reason) -> None:
+        told = recipient("Unrouteable address", status="5.0.0", diagnostic_type=None)
+        report = Report(Kind.FAILURE, recipients=(told,), **fields)  # type: ignore[arg-type]
+        assert CLASSIFIER.classify(report)[0].reason is reason
+
+    def test_two_domains_of_one_report(self) -> None:
+        people = [recipient("Unrouteable address", final_recipient=f"jo@{host}", remote_mta="x.example") for host in
+                  ("rcpt.example", "other.example")]  # fmt: skip
+        verdicts = CLASSIFIER.classify(Report(Kind.FAILURE, recipients=tuple(people), reporting_mta="rcpt.example"))
+        assert [verdict.reason for verdict in verdicts] == [Reason.USER_UNKNOWN, Reason.DOMAIN_UNKNOWN]
+
+
 class TestInnerReplies:
     @pytest.mark.parametrize(
         ("reply", "reason"),

@@ -21,7 +21,8 @@ def explain(
 ) -> None:
     """Say why a mail was judged as it was.
 
-    For each recipient: the rule that decided, the words that it matched, what nearly won.
+    For each recipient: the rule that decided, the words that it matched, what nearly won. Of a capture also how far
+    it is believed, and why (docs/trust.md).
     """
     from handlers.parse import parse
     from server import settings
@@ -29,8 +30,9 @@ def explain(
     from server.rulebook import classifier
 
     loaded = settings.load(data_dir)
-    raw, reverse_path, linked = _mail(what, loaded)
-    report = parse(raw, reverse_path)
+    raw, capture = _mail(what, loaded)
+    linked = capture and capture["linked_by_hand"]
+    report = parse(raw, capture["envelope"]["reverse_path"] if capture else None)
     found = classifier(loaded.rules, loaded.profile).explain(report)
     rows = [
         {
@@ -46,6 +48,8 @@ def explain(
             "guess": each.verdict.guess,
             "confidence": each.verdict.confidence,
             "nearly": [{"rule": rule, "span": span} for rule, span in each.nearly],
+            "trust": capture and capture["trust"],
+            "trust_reasons": capture["trust_reasons"] if capture else [],
             "linked_by_hand": linked,
             "advice": _advice(each.verdict, language),
         }
@@ -54,6 +58,8 @@ def explain(
     if not rows and not json:
         print(f"It is of kind {report.kind} (read as {report.dialect or 'nothing known'}) and names no recipient.")
     print_lines(rows, json=json, plain=_told)
+    if capture and not json:
+        print(_believed(capture))
     if linked and not json:
         print(_linked(linked))
 
@@ -68,8 +74,8 @@ def _advice(verdict: "Verdict", language: str) -> dict[str, str] | None:
     return None if verdict.rule in NOT_JUDGED else asdict(advice(verdict.category, verdict.type, language))
 
 
-def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None, dict[str, Any] | None]:
-    """The octets; and what only a capture knows: its reverse path, and what a person said it is about."""
+def _mail(what: str, loaded: "Settings") -> tuple[bytes, dict[str, Any] | None]:
+    """The octets, and what is stored of a capture."""
     from server.settings import UserError
 
     if Path(what).is_file():
@@ -83,7 +89,13 @@ def _mail(what: str, loaded: "Settings") -> tuple[bytes, str | None, dict[str, A
         found, raw = captures.get(connection, int(what)), captures.raw(connection, int(what))
     if found is None or raw is None:
         raise UserError(f"there is no capture {what}; `bouncemx captures` shows them")
-    return raw, found["envelope"]["reverse_path"], found["linked_by_hand"]
+    return raw, found
+
+
+def _believed(capture: dict[str, Any]) -> str:
+    if capture["trust"] is None:
+        return "trust: it reports on no delivery"
+    return f"trust: {capture['trust']} ({', '.join(capture['trust_reasons'])})"
 
 
 def _linked(linked: dict[str, Any]) -> str:

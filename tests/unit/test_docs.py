@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import docs_words
+from tests import docs_trust, docs_words
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")])
@@ -13,6 +13,10 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "dep
 
 def test_the_page_of_words_is_made_from_the_words() -> None:
     assert docs_words.PAGE.read_text() == docs_words.page()
+
+
+def test_the_table_of_trust_is_made_from_the_code() -> None:
+    assert docs_trust.PAGE.read_text() == docs_trust.page()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

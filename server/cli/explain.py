@@ -58,7 +58,7 @@ def explain(
     if not rows and not json:
         print(f"It is of kind {report.kind} (read as {report.dialect or 'nothing known'}) and names no recipient.")
     print_lines(rows, json=json, plain=_told)
-    if capture and not json:
+    if capture and capture["trust"] and not json:
         print(_believed(capture))
     if linked and not json:
         print(_linked(linked))
@@ -93,9 +93,7 @@ def _mail(what: str, loaded: "Settings") -> tuple[bytes, dict[str, Any] | None]:
 
 
 def _believed(capture: dict[str, Any]) -> str:
-    if capture["trust"] is None:
-        return "trust: it reports on no delivery"
-    return f"trust: {capture['trust']} ({', '.join(capture['trust_reasons'])})"
+    return f"Trust: {capture['trust']} ({', '.join(capture['trust_reasons'])})"
 
 
 def _linked(linked: dict[str, Any]) -> str:

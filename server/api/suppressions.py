@@ -1,16 +1,19 @@
 """Suppressions: the addresses not to mail again, what became of them, and taking them back."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from fastapi import Query
+from starlette.responses import Response, StreamingResponse
 
+from server import exports
 from server.api.access import Reads, Suppresses
 from server.api.bodies import Addresses, Unbounce, Unwanted
-from server.api.parameters import AskedForSuppressions, AskedToFollow
+from server.api.parameters import AskedForSuppressions, AskedToFollow, Order, Turning
 from server.api.problems import Refused, invalid
 from server.api.routes import answer, router, with_content
-from storage import changes, lifting, records, shapes
+from storage import changes, hashing, lifting, records, shapes
 from storage import suppressions as stored
 from storage.checking import Found
 from storage.checking import check as check_all
@@ -18,6 +21,7 @@ from storage.columns import address_key
 from storage.tables import suppression, suppression_change
 
 routes = router("suppressions")
+_Form = Annotated[exports.Format, Query(alias="format")]
 
 
 @routes.get("/suppressions", response_model=records.Items[records.Suppression], summary="List")
@@ -60,6 +64,42 @@ def changed(access: Reads, asked: AskedToFollow) -> Response:
         whose = suppression_change.c.account_id
         page = mine.page(changes.SHOWN, suppression_change.c.id, whose, asked, shared=True)
     return answer(page.shown(changes.shape))
+
+
+_LISTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The list, as long as it is",
+        "content": {kind: {"schema": {"type": "string"}} for kind in exports.MEDIA_TYPES.values()},
+    }
+}
+
+
+@routes.get("/suppressions/export", response_class=Response, responses=_LISTS, summary="Export")
+def export(access: Reads, form: _Form = exports.Format.CSV) -> Response:
+    """The suppressions that hold now, in one go: CSV, JSON Lines, or an access map of Postfix.
+
+    In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. An address that was erased
+    is in no list, though a check finds it.
+    """
+    disposition = f'attachment; filename="{exports.FILES[form]}"'
+    return StreamingResponse(
+        exports.written(_holding(access), form),
+        media_type=exports.MEDIA_TYPES[form],
+        headers={"content-disposition": disposition},
+    )
+
+
+def _holding(access: Reads) -> Iterator[dict[str, Any]]:
+    """Page by page, each in a transaction of its own: a slow reader keeps none open."""
+    asked = Turning(order=Order.OLDEST, limit=1000)
+    more = True
+    while more:
+        with access.reading() as mine:
+            page = mine.page(stored.shown(), suppression.c.id, suppression.c.account_id, asked, shared=True)
+        for row in map(shapes.suppression, page.rows):
+            if row["state"] == "active" and not row["address"].startswith(hashing.PREFIX):
+                yield row
+        asked, more = asked.model_copy(update={"cursor": page.cursor}), page.more
 
 
 @routes.post(

@@ -44,6 +44,7 @@ PROBES = {
     "GET /bounces": listed("/bounces", "ann@{name}.example"),
     "GET /bounces/{id}": Probe("/bounces/{bounce}", shows="ann@{name}.example"),
     "GET /suppressions": listed("/suppressions", "ann@{name}.example"),
+    "GET /suppressions/export": listed("/suppressions/export?format=jsonl", "ann@{name}.example"),
     "POST /suppressions/check": Probe(
         "/suppressions/check", {"addresses": ["ann@{name}.example"]}, shows='"suppressed":true', others=200
     ),

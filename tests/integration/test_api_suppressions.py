@@ -1,5 +1,8 @@
 """Suppressions over the API: said, followed, lifted, by whom and within what limits."""
 
+import csv
+import io
+import json
 from typing import Any
 
 import pytest
@@ -104,3 +107,34 @@ def test_advice_comes_in_three_languages(api: Api) -> None:
     assert [[each["name"] for each in one] for one in texts.values()] == [names] * 3
     assert len({texts[language][0]["do"] for language in texts}) == 3
     assert client.get("/advice?language=fr").status_code == 422
+
+
+def test_an_export_has_what_holds_now(api: Api) -> None:
+    client = api.client("shop")
+    odd = ["=cmd|x!a1@x.example", '"a b"@x.example', "#a@x.example"]
+    client.post("/suppressions", json=said("eve@x.example", "gone@x.example", *odd))
+    api.client(None).post("/suppressions", json=said("eve@x.example", "all@x.example"))
+    client.post("/unbounce", json=said("gone@x.example"))
+
+    lines = client.get("/suppressions/export?format=jsonl")
+    rows = [json.loads(line) for line in lines.text.splitlines()]
+    expected = ["ann@shop.example", "eve@x.example", *odd, "eve@x.example", "all@x.example"]
+    assert sorted(row["address"] for row in rows) == sorted(expected)
+    assert sorted(str(row["account"]) for row in rows) == ["None"] * 2 + ["shop"] * 5
+    assert lines.headers["content-disposition"] == 'attachment; filename="suppressions.jsonl"'
+
+    table = list(csv.DictReader(io.StringIO(client.get("/suppressions/export").text)))
+    assert sorted(row["address"].removeprefix("'") for row in table) == sorted(expected)
+    assert not [cell for row in table for cell in row.values() if cell[:1] in tuple("=+-@\t\r")]
+
+    access_map = client.get("/suppressions/export?format=postfix")
+    keys = [line.split(" ")[0] for line in access_map.text.splitlines()]
+    assert sorted(keys) == ["=cmd|x!a1@x.example", "all@x.example", "ann@shop.example", "eve@x.example"]
+    assert "ann@shop.example REJECT suppressed: user_unknown since 2026-03-04\n" in access_map.text
+    assert client.get("/suppressions/export?format=xml").status_code == 422
+
+
+def test_a_long_export_is_whole(api: Api) -> None:
+    client = api.client("shop")
+    client.post("/suppressions", json=said(*(f"u{n}@x.example" for n in range(2500))))
+    assert len(client.get("/suppressions/export?format=postfix").text.splitlines()) == 2501

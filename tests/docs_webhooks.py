@@ -107,9 +107,12 @@ https, at `webhook_ports`. Networks in `webhook_networks_allowed` may be reached
 
     webhook_networks_allowed = ["10.20.0.0/16"]
 
+Whoever may make webhooks can then read what answers there: the history has the beginning of it.
+
 The name is looked up once for each try, over DNS alone (no hosts file); if any of its addresses is not allowed,
 nothing is sent; the connection goes to an address that was looked at, with the name in Host and TLS. No proxy of the
-environment is used. Certificates are verified against those of the system, or `SSL_CERT_FILE`.
+environment is used. What is wrong with a name stands in the log, not in the history: that is for accounts. Certificates
+are verified against those of the system, or `SSL_CERT_FILE`.
 
 ## Without webhooks
 

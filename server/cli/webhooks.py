@@ -199,7 +199,7 @@ def try_out(
         "status": answer.status,
         "milliseconds": answer.milliseconds,
         "taken": answer.is_taken,
-        "error": None if answer.is_taken else answer.why,
+        "error": None if answer.is_taken else answer.detail or answer.why,
         "excerpt": answer.excerpt,
     }
     print_lines([row], json=json, plain=_told)

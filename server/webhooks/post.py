@@ -18,7 +18,7 @@ import httpx2
 from server.webhooks import signature, target
 from server.webhooks.addresses import Address
 from server.webhooks.lookup import Lookup, NotFound
-from server.webhooks.target import Policy, Refused, Target
+from server.webhooks.target import NotPublic, Policy, Refused, Target
 
 _CONNECT_SECONDS = 5.0  # for one address
 _EXCERPT_SECONDS = 2.0  # the status stands before; whoever dribbles the rest is not waited for
@@ -38,6 +38,7 @@ class Answer:
     error: str | None = None  # why there is no status
     excerpt: str | None = None
     retry_after: timedelta | None = None
+    detail: str | None = None  # more of the error, for the operator alone: an account must not learn what our DNS says
 
     @property
     def is_taken(self) -> bool:
@@ -75,7 +76,9 @@ class Post:
                 return await _read(response, at, _milliseconds(start))
         except TimeoutError:
             error = f"no answer within {self._seconds:g} seconds"
-        except (Refused, NotFound) as refused:
+        except _NoAddress as nowhere:
+            return Answer(at, _milliseconds(start), error=str(nowhere), detail=str(nowhere.__cause__))
+        except Refused as refused:
             error = str(refused)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failure:
             error = f"{type(failure).__name__}: {failure}".rstrip(": ")
@@ -88,13 +91,25 @@ class Post:
         self, transport: httpx2.AsyncHTTPTransport, url: str, headers: dict[str, str], body: bytes
     ) -> httpx2.Response:
         where = target.read(url, self._policy)
-        found = [where.address] if where.address else await self._lookup.addresses(where.host)
-        target.check(where, found, self._policy)
+        found = [where.address] if where.address else await self._find(where)
         *others, last = found[:_MOST_ADDRESSES]
         for address in others:
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
                 return await transport.handle_async_request(_request(where, address, headers, body))
         return await transport.handle_async_request(_request(where, last, headers, body))
+
+    async def _find(self, where: Target) -> list[Address]:
+        """Where a name leads, all of it looked at. Raises _NoAddress or Refused."""
+        try:
+            found = await self._lookup.addresses(where.host)
+            target.check(where, found, self._policy)
+        except (NotFound, NotPublic) as nowhere:
+            raise _NoAddress(f"{where.host} has no address that webhooks may reach") from nowhere
+        return found
+
+
+class _NoAddress(Exception):
+    """The cause says more."""
 
 
 class _Connections:

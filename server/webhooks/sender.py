@@ -111,10 +111,20 @@ class Sender:
             if due.webhook_id in self._unwell:
                 del self._under_way[due.id]
                 return
-            body = json.dumps(due.content, ensure_ascii=False, separators=(",", ":"))
-            answer = await self._post.send(due.url, due.secrets, due.name, body, self._sending.clock())
+            answer = await self._send(due)
+        if answer.detail:
+            log.info("webhook %d: %s (%s)", due.webhook_id, answer.error, answer.detail)
         self._done.append((due, answer))
         self._woken.set()
+
+    async def _send(self, due: Due) -> Answer:
+        at = self._sending.clock()
+        try:
+            body = json.dumps(due.content, ensure_ascii=False, separators=(",", ":"))
+            return await self._post.send(due.url, due.secrets, due.name, body, at)
+        except Exception:  # a fault of ours must not keep the event from being tried again
+            log.exception("webhook %d: %s could not be sent", due.webhook_id, due.name)
+            return Answer(at, 0, error="it could not be sent; the log says why")
 
     async def _rest(self, stopping: asyncio.Event, pause: float) -> None:
         """Until an answer is there, or for a while."""

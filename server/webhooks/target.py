@@ -21,6 +21,10 @@ class Refused(ValueError):
     """A URL or an address that no webhook may have; the text says why."""
 
 
+class NotPublic(Refused):
+    """An address that is not public, and not allowed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator allows."""
@@ -76,7 +80,7 @@ def check(target: Target, found: Sequence[Address], policy: Policy) -> None:
     """
     for address in found:
         if objection := addresses.objection(address, policy.networks):
-            raise Refused(objection)
+            raise NotPublic(objection)
     allowed = bool(found) and all(addresses.is_allowed(address, policy.networks) for address in found)
     if allowed or (not found and policy.networks):  # a name may yet turn out to be in an allowed network
         return

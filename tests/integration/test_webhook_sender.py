@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -23,7 +23,7 @@ from server import webhooks as sending
 from server.webhooks.examples import examples
 from server.webhooks.lookup import Lookup
 from server.webhooks.patience import Patience
-from server.webhooks.post import Post
+from server.webhooks.post import Answer, Post
 from server.webhooks.sender import Sender, Sending
 from server.webhooks.target import Policy
 from storage import events, messages, webhooks
@@ -154,6 +154,19 @@ async def test_answers_wait_for_a_database_that_is_away(
                 await running.turn()
         await until(lambda: shown(db, webhook)["delivered"] == 1, running.turn)
     assert len(endpoint.requests) == 1
+
+
+async def test_a_fault_of_ours_is_a_failed_try(db: Database, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Post):
+        async def send(self, url: str, secrets: Sequence[str], name: str, body: str, at: datetime) -> Answer:
+            raise RuntimeError("ours")
+
+    webhook = add(db, 1)
+    tell(db, "a")
+    running = Sender(db, Broken(Policy(), Lookup(["127.0.0.1"], 1), 1), Sending(QUICK))
+    await until(lambda: shown(db, webhook)["failures"] >= 2, running.turn)
+    await running.finish()
+    assert "RuntimeError: ours" in caplog.text
 
 
 async def test_at_the_end_what_came_is_stored(db: Database, sender: Make) -> None:

@@ -155,6 +155,17 @@ class Classifier:
                 yield rule, span
 
     def _with_words(self, text: Text) -> set[int]:
+        """The clauses worth a try: of a text that is asked again, without those that are known not to match."""
+        if text.spans is None:
+            return self._candidates(text)
+        if text.found is None:
+            text.found = self._candidates(text)
+        elif text.spans:
+            clauses, spans = self._ruleset.clauses, text.spans
+            text.found = {n for n in text.found if spans.get(n, "?") and not clauses[n].rule.weak}
+        return text.found
+
+    def _candidates(self, text: Text) -> set[int]:
         """The clauses whose words stand in `text`."""
         by_word, words = self._ruleset.by_word, text.words
         found = set()

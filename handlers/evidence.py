@@ -76,7 +76,9 @@ class Text:
     words: frozenset[str]
     reply: bool  # what the remote said; otherwise the notice's own words
     squeezed: str = ""  # without spaces, where it was folded mid-word
-    spans: dict[int, str] | None = None  # clause -> what it matched, for a text that is asked about many recipients
+    # of a text that is asked about many recipients: clause -> what it matched, and the clauses worth a try
+    spans: dict[int, str] | None = None
+    found: set[int] | None = None
 
     @classmethod
     def of(cls, text: str, reply: bool, folded_mid_word: bool = False) -> "Text":

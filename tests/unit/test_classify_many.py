@@ -87,6 +87,13 @@ class TestBound:
         assert len(verdicts) == 500
         assert many.characters < 2 * one.characters
 
+    def test_clauses_known_not_to_match_are_not_tried_again(self) -> None:
+        one, two, many = (Counting(RULESET) for _ in range(3))
+        for counting, number in ((one, 1), (two, 2), (many, 402)):
+            counting.classify(self.report(number))
+        assert many.tries - two.tries <= 400 * (two.tries - one.tries)
+        assert two.tries - one.tries < one.tries // 10
+
     def test_the_last_of_many_long_replies_are_read_in_part(self) -> None:
         few, many = Searching(RULESET), Searching(RULESET)
         reply = self.NOTICE[:2000]

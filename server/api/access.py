@@ -130,10 +130,14 @@ def not_there(what: str) -> Refused:
     return Refused(404, f"{what[:200]} is not here")
 
 
-def allows(scope: Scope) -> Callable[..., Access]:
+class Allows:
     """The dependency of a route that needs this scope."""
 
-    def access(
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(
+        self,
         request: Request,
         background: BackgroundTasks,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
@@ -149,13 +153,11 @@ def allows(scope: Scope) -> Callable[..., Access]:
             if key is None:
                 raise _unauthorized(request)
             _check_rate(service.rates, key)
-            _check_scope(key, scope)
+            _check_scope(key, self.scope)
             whose = _whose(connection, key, account)
         if api_keys.is_due(key, now):
             background.add_task(_note_use, service.db, key.id, now)
         return Access(service, key, whose)
-
-    return access
 
 
 def _unauthorized(request: Request) -> Refused:
@@ -199,9 +201,9 @@ def _note_use(db: Database, key: int, now: datetime) -> None:
         return
 
 
-Reads = Annotated[Access, Depends(allows(Scope.READ))]
-Registers = Annotated[Access, Depends(allows(Scope.REGISTER))]
-Suppresses = Annotated[Access, Depends(allows(Scope.SUPPRESS))]
-SetsWebhooks = Annotated[Access, Depends(allows(Scope.WEBHOOKS))]
-HandsOutKeys = Annotated[Access, Depends(allows(Scope.KEYS))]
-Operates = Annotated[Access, Depends(allows(Scope.OPERATOR))]
+Reads = Annotated[Access, Depends(Allows(Scope.READ))]
+Registers = Annotated[Access, Depends(Allows(Scope.REGISTER))]
+Suppresses = Annotated[Access, Depends(Allows(Scope.SUPPRESS))]
+SetsWebhooks = Annotated[Access, Depends(Allows(Scope.WEBHOOKS))]
+HandsOutKeys = Annotated[Access, Depends(Allows(Scope.KEYS))]
+Operates = Annotated[Access, Depends(Allows(Scope.OPERATOR))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from server.api import (
@@ -22,7 +23,7 @@ from server.api import (
     suppressions,
     webhooks,
 )
-from server.api.access import Service
+from server.api.access import Allows, Service
 from server.api.body import Bounded
 from server.api.rates import Rates
 from server.api.refusals import HANDLERS
@@ -100,8 +101,20 @@ class _Document:
             schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs"))
             schemas["Problem"] = schema
+            for part in _PARTS:
+                for route in part.routes.routes:
+                    if isinstance(route, APIRoute):
+                        _name_scope(document, route)
             self._made = document
         return self._made
+
+
+def _name_scope(document: dict[str, Any], route: APIRoute) -> None:
+    (scope,) = [each.call.scope for each in route.dependant.dependencies if isinstance(each.call, Allows)]
+    for method in route.methods or ():
+        operation = document["paths"][route.path][method.lower()]
+        operation["x-scope"] = str(scope)
+        operation["description"] += f"\n\nScope: `{scope}`"
 
 
 def _only_known(request: Request) -> None:

@@ -1,1 +1,1 @@
-"""The running service: one process a task (intake, worker, web), started and watched by `bouncemx serve`."""
+"""The running service: one process a task (intake, worker, web, webhooks), started and watched by `bouncemx serve`."""

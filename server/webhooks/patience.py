@@ -56,17 +56,17 @@ class Health:
         """The breaker closes; a disabled endpoint stays so."""
         return self if self.state is State.DISABLED else Health()
 
-    def failed(self, why: str, at: datetime, patience: Patience) -> "Health":
+    def failed(self, why: str, began: datetime, ended: datetime, patience: Patience) -> "Health":
         """One more failure; enough of them open the breaker, and each failed probe makes the next one later."""
         if self.state is State.DISABLED:
             return self
-        if self.state is State.BROKEN and self.probe_at and at < self.probe_at:
+        if self.state is State.BROKEN and self.probe_at and began < self.probe_at:
             return self  # it was under way when the breaker opened
         failures = self.failures + 1
         if failures < patience.failures:
             return replace(self, failures=failures)
-        probe_at = at + patience.probe_pause(failures - patience.failures)
-        return Health(State.BROKEN, failures, self.broken_since or at, probe_at, why)
+        probe_at = ended + patience.probe_pause(failures - patience.failures)
+        return Health(State.BROKEN, failures, self.broken_since or ended, probe_at, why)
 
     def gone(self, why: str) -> "Health":
         """The endpoint wants nothing any more."""

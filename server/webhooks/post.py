@@ -41,6 +41,11 @@ class Answer:
     detail: str | None = None  # more of the error, for the operator alone: an account must not learn what our DNS says
 
     @property
+    def ended(self) -> datetime:
+        """A slow failure is no reason to come back at once."""
+        return self.at + timedelta(milliseconds=self.milliseconds)
+
+    @property
     def is_taken(self) -> bool:
         """Only 2xx says so; a redirect does not."""
         return self.status is not None and 200 <= self.status < 300

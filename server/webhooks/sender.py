@@ -57,6 +57,7 @@ class Sender:
         self._unwell: set[int] = set()  # endpoints that stopped taking: what was picked for them goes back
         self._woken = asyncio.Event()
         self._has_more = False  # in the outbox than one turn took
+        self._ending = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sends until `stopping`."""
@@ -97,6 +98,7 @@ class Sender:
 
     async def finish(self) -> None:
         """Awaits what is under way for a moment and stores it; what is cut off is sent again by the next sender."""
+        self._ending = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
             for task in late:
@@ -108,7 +110,7 @@ class Sender:
 
     async def _try(self, due: Due) -> None:
         async with self._slots[due.webhook_id]:
-            if due.webhook_id in self._unwell:
+            if due.webhook_id in self._unwell or self._ending:
                 del self._under_way[due.id]
                 return
             answer = await self._send(due)
@@ -211,7 +213,7 @@ def _follow(
 def _after(health: Health, answer: Answer, patience: Patience) -> Health:
     if answer.is_taken:
         return health.succeeded()
-    return health.gone(answer.why) if answer.is_gone else health.failed(answer.why, answer.at, patience)
+    return health.gone(answer.why) if answer.is_gone else health.failed(answer.why, answer.at, answer.ended, patience)
 
 
 def _tried(due: Due, answer: Answer, patience: Patience) -> Tried:
@@ -226,7 +228,7 @@ def _tried(due: Due, answer: Answer, patience: Patience) -> Tried:
         answer.error,
         answer.excerpt,
         state,
-        answer.at + pause,
+        answer.ended + pause,
         None if answer.is_taken else answer.why,
     )
 

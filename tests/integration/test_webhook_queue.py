@@ -57,7 +57,7 @@ class Queue:
             ]
 
     def answer(self, dues: list[Due], status: int | None, **more: Any) -> set[int]:
-        answer = Answer(self.now, 5, status, None if status else "no answer", **more)
+        answer = Answer(self.now, 0, status, None if status else "no answer", **more)
         with self.database.writer() as connection:
             return sender.store(connection, [(due, answer) for due in dues], PATIENCE)
 
@@ -214,6 +214,16 @@ class TestTries:
         queue.put((HARD, 1))
         queue.answer(queue.due(), 429, retry_after=60 * SECOND)
         queue.now += 59 * SECOND
+        assert queue.due() == []
+        queue.now += SECOND
+        assert len(queue.due()) == 1
+
+    def test_a_pause_begins_when_the_try_has_ended(self, queue: Queue) -> None:
+        queue.put((HARD, 1))
+        slow = Answer(queue.now, 15_000, None, "no answer")
+        with queue.database.writer() as connection:
+            sender.store(connection, [(due, slow) for due in queue.due()], PATIENCE)
+        queue.now += 24 * SECOND
         assert queue.due() == []
         queue.now += SECOND
         assert len(queue.due()) == 1

@@ -18,7 +18,7 @@ def patience(random: float = 0.5, failures: int = 3) -> Patience:
 
 def failed(health: Health, times: int, at: datetime = AT) -> Health:
     for _ in range(times):
-        health = health.failed("HTTP 500", at, patience())
+        health = health.failed("HTTP 500", at, at, patience())
     return health
 
 
@@ -75,6 +75,11 @@ def test_each_failed_probe_makes_the_next_one_later_up_to_an_hour() -> None:
     assert pauses[:3] == [10, 20, 40]
     assert pauses[-1] == 3600
     assert health.broken_since == AT
+
+
+def test_a_pause_begins_when_the_try_has_ended() -> None:
+    broken = failed(Health(), 2).failed("no answer", AT - HOUR, AT, patience())
+    assert (broken.broken_since, broken.probe_at) == (AT, AT + timedelta(seconds=5))
 
 
 def test_one_success_closes_it() -> None:

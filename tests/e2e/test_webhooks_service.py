@@ -1,0 +1,39 @@
+"""From a bounce over SMTP to a signed request, with the command as it is installed."""
+
+import json
+import smtplib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.e2e.service import dsn, free_port, running
+
+
+def test_a_bounce_is_told(tmp_path: Path) -> None:
+    port, taken, settings = free_port(), tmp_path / "taken", 'webhook_networks_allowed = ["127.0.0.1"]\n'
+    with running(tmp_path) as service:
+        service.stop()
+        (service.data_dir / "bouncemx.toml").write_text(settings + "authenticate = false\n")
+        service.start()
+        minted = service.mint("jane@shop.example", "--message-id", "<m@news.example>", "--account", "acme")
+        url, only = f"http://127.0.0.1:{port}/", ["--account", "acme", "--events", "bounce.hard"]
+        secret = json.loads(service.run("webhooks", "add", url, *only, "--json"))["secret"]
+        receiver = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.webhook_receiver", str(port), str(taken), secret, "0"]
+        )
+        try:
+            with smtplib.SMTP("127.0.0.1", service.smtp, timeout=20) as client:
+                client.sendmail("", [minted["return_path"]], dsn("jane@shop.example", "<m@news.example>"))
+            end = time.monotonic() + 60
+            while not (taken.exists() and taken.read_text()):
+                assert time.monotonic() < end, (tmp_path / "serve.log").read_text()[-2000:]
+                time.sleep(0.05)
+        finally:
+            receiver.kill()
+            receiver.wait()
+    (told,) = (json.loads(line) for line in taken.read_text().splitlines())
+    assert (told["type"], told["account"], told["sequence"]) == ("bounce.hard", "acme", 1)
+    assert told["data"]["recipient"] == "jane@shop.example"
+    assert told["data"]["message_id"] == "<m@news.example>"
+    assert (told["data"]["reason"], told["data"]["status"]) == ("user_unknown", "5.1.1")

@@ -47,7 +47,8 @@ class Revised:
 
 def extent(connection: Connection) -> tuple[int, int | None]:
     """How many captures there are, and the id of the last."""
-    number, last = connection.execute(select(func.count(), func.max(capture.c.id))).one()
+    statement = select(func.count(), func.max(capture.c.id)).where(capture.c.erased_at.is_(None))
+    number, last = connection.execute(statement).one()
     return number, last
 
 
@@ -62,7 +63,7 @@ def due(connection: Connection) -> list[Mail]:
 
 
 def _fitting(connection: Connection, *where: ColumnElement[bool]) -> list[Mail]:
-    sizes = select(capture.c.id, capture.c.size).where(*where)
+    sizes = select(capture.c.id, capture.c.size).where(*where, capture.c.erased_at.is_(None))
     room = _PAGE_OCTETS
     ids: list[int] = []
     for key, size in connection.execute(sizes.order_by(capture.c.id).limit(_PAGE)):

@@ -105,6 +105,7 @@ class Capture(SQLModel, table=True):
     held: str | None = Field(sa_type=CleanText)
     raw: bytes = Field(sa_type=LargeBinary)  # zlib
     size: int  # octets of the mail as received
+    erased_at: datetime | None = None  # nothing of what it says is left
 
 
 class Bounce(SQLModel, table=True):

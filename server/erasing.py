@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from handlers.envelope import Mail
 from server.settings import Settings
 from storage import erasure, journal, revision
 from storage.database import Database
@@ -29,9 +30,9 @@ def _in_journal(settings: Settings, order: Order) -> list[int]:
     if not settings.journal.is_dir():
         return []
     pattern = erasure.naming(order.address)
-    return [
-        frame.position
-        for frame in journal.frames(settings.journal)
-        if pattern.search(frame.mail.raw.lower())
-        or pattern.search(" ".join((frame.mail.envelope.reverse_path, *frame.mail.envelope.forward_paths)).lower().encode(errors="replace"))
-    ]
+    return [frame.position for frame in journal.frames(settings.journal) if pattern.search(_said(frame.mail).lower())]
+
+
+def _said(mail: Mail) -> bytes:
+    paths = " ".join((mail.envelope.reverse_path, *mail.envelope.forward_paths))
+    return paths.encode(errors="replace") + b"\n" + mail.raw

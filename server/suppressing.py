@@ -133,7 +133,7 @@ def _write(
         if _holds(rows[key])
     ]
     standing.remove(connection, [rows[key] for key in gone])
-    dead = {key.address for key, each in after.items() if each.category in PERMANENT_CAUSES}
+    dead = {key.address: each.since for key, each in after.items() if each.category in PERMANENT_CAUSES}
     everyones, told = everyone.gather(connection, dead, policy, now)
     return [*changes.record(connection, [*made, *everyones]), *told]
 

@@ -13,7 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, Text, cast, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from storage import hashing, pages
 from storage.columns import address_key
@@ -84,7 +97,9 @@ def captures_naming(connection: Connection, order: Order, told: Callable[[int], 
             yield row["id"]
 
 
-def erase(connection: Connection, order: Order, captures: Iterable[int], journal: Collection[int] = ()) -> dict[str, Any]:
+def erase(
+    connection: Connection, order: Order, captures: Iterable[int], journal: Collection[int] = ()
+) -> dict[str, Any]:
     """Remove all of it, in the caller's transaction; the certificate, which is stored too.
 
     `captures` are those that name the address, `journal` the positions of mails in the journal that do.
@@ -206,7 +221,9 @@ def _hash(connection: Connection, order: Order, hashed: str, gone: Counter[str])
     for row in rows:
         same = suppression.c.account_id.is_not_distinct_from(row["account_id"])
         connection.execute(delete(suppression).where(suppression.c.address == hashed, same))
-        connection.execute(update(suppression).where(suppression.c.id == row["id"]), {"address": hashed, "capture_id": None})
+        connection.execute(
+            update(suppression).where(suppression.c.id == row["id"]), {"address": hashed, "capture_id": None}
+        )
     of_log = suppression_change.c.address == order.key, _whose(suppression_change, order)
     changed = connection.execute(update(suppression_change).where(*of_log), {"address": hashed, "capture_id": None})
     gone["suppression_change (kept as hash)"] += changed.rowcount

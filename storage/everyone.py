@@ -1,6 +1,6 @@
 """Suppressions for everyone: addresses that bounced for good, proven, in accounts of several owners."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select
@@ -18,22 +18,27 @@ _MOST = 10_000  # reports of one address that are looked at, the newest
 
 
 def gather(
-    connection: Connection, addresses: Collection[str], policy: Policy, now: datetime
+    connection: Connection, addresses: Mapping[str, datetime], policy: Policy, now: datetime
 ) -> tuple[list[Effect], list[Event]]:
-    """Suppress for everyone those of these addresses that bounced in enough accounts; what became of that."""
+    """Suppress for everyone those of these addresses that bounced in enough accounts; what became of that.
+
+    With each comes when it bounced: only an older report than those that were enough can change when that was.
+    """
     likely = [each for chunk in chunks(sorted(addresses)) for each in _likely(connection, list(chunk), policy)]
     keys = [Key(address, None) for address in likely]
     before = standing.read(connection, keys) if keys else {}
     after: dict[Key, Standing] = {}
     for key in keys:
         stands = standing.standing(before[key]) if key in before else None
-        holds = stands is not None and stands.state is State.ACTIVE
-        if not holds and (found := _judge(connection, key.address, stands, policy, now)):
+        if _is_settled(stands, addresses[key.address]):
+            continue
+        if found := _judge(connection, key.address, stands, policy, now):
             after[key] = found
     if not after:
         return [], []
     written = standing.write(connection, before, after)
-    made = [Effect(key, Change.ADDED, after[key], after[key].since) for key in after if key in written]
+    new = [key for key in after if key in written and not (key in before and before[key]["state"] == State.ACTIVE)]
+    made = [Effect(key, Change.ADDED, after[key], after[key].since) for key in new]
     return made, [event for each in made for event in _events(connection, each)]
 
 
@@ -42,7 +47,12 @@ def mature(connection: Connection, policy: Policy, since: datetime, now: datetim
     age = policy.global_account_age
     grown = select(account.c.id).where(account.c.created_at > since - age, account.c.created_at <= now - age)
     found = select(suppression.c.address).where(suppression.c.account_id.in_(grown))
-    return gather(connection, set(connection.execute(found).scalars()), policy, now)
+    return gather(connection, dict.fromkeys(connection.execute(found).scalars(), now), policy, now)
+
+
+def _is_settled(stands: Standing | None, at: datetime) -> bool:
+    holds = stands is not None and stands.state is State.ACTIVE
+    return stands is not None and holds and (stands.source is not Source.ACCOUNTS or at >= stands.since)
 
 
 def _likely(connection: Connection, addresses: list[str], policy: Policy) -> list[str]:
@@ -59,12 +69,14 @@ def _judge(
 ) -> Standing | None:
     """The suppression for everyone, of the earliest reports that are enough; None where they are not."""
     rows = _reports(connection, address)
-    reports = [Report(row["received_at"], row["owner"], row["created_at"]) for row in rows]
+    reports = [Report(row["received_at"], _owner(row), row["created_at"]) for row in rows]
     lifted = stands.lifted_at if stands else None
     at = effects.everywhere(reports, policy, now, lifted)
     if at is None:
         return None
-    last = max((row for row in rows if row["received_at"] <= at), key=lambda row: (row["received_at"], row["id"]))
+    last = max(
+        (row for row in rows if row["received_at"] <= at), key=lambda row: (row["received_at"], row["capture_id"])
+    )
     return Standing(
         Category(last["category"]),
         Reason(last["reason"]),
@@ -77,10 +89,10 @@ def _judge(
 
 def _reports(connection: Connection, address: str) -> list[RowMapping]:
     """The proven bounces for a permanent cause; not those that an account lifted the suppression of since."""
-    owner = func.coalesce(account.c.owner, func.concat("account ", account.c.id)).label("owner")
     own = and_(suppression.c.address == bounce.c.address_key, suppression.c.account_id == bounce.c.account_id)
+    of_account = account.c.created_at, account.c.owner, bounce.c.account_id
     statement = (
-        select(bounce.c.id, bounce.c.category, bounce.c.reason, capture.c.received_at, account.c.created_at, owner)
+        select(bounce.c.capture_id, bounce.c.category, bounce.c.reason, capture.c.received_at, *of_account)
         .join_from(bounce, capture, bounce.c.capture_id == capture.c.id)
         .join(account, account.c.id == bounce.c.account_id)
         .join(suppression, own, isouter=True)
@@ -94,6 +106,11 @@ def _reports(connection: Connection, address: str) -> list[RowMapping]:
         .limit(_MOST)
     )
     return list(connection.execute(statement).mappings())
+
+
+def _owner(row: RowMapping) -> str:
+    """An account without an owner is one of its own."""
+    return f"owner {row['owner']}" if row["owner"] is not None else f"account {row['account_id']}"
 
 
 def _events(connection: Connection, each: Effect) -> Iterator[Event]:

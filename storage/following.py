@@ -27,7 +27,10 @@ def follow(
     watched = incidents.watch(connection, outcomes, policy)
     candidates = list(_candidates(outcomes, watched, policy))
     made = [*watched.effects, *_suppress(connection, candidates)]
-    dead = {key.address for key, each in candidates if each.category in PERMANENT_CAUSES}
+    dead: dict[str, datetime] = {}
+    for key, each in candidates:
+        if each.category in PERMANENT_CAUSES:
+            dead[key.address] = min(each.since, dead.get(key.address, each.since))
     told: list[Event] = []
     if dead:
         everyones, told = everyone.gather(connection, dead, policy, now or datetime.now(UTC))

@@ -12,7 +12,7 @@ _NAME = "sweep"
 
 def sweep(connection: Connection, policy: Policy, now: datetime) -> None:
     """Bring everything up to `now`; doing it again, or late, comes to the same."""
-    last = positions.get(connection, _NAME) or 0
+    last = positions.get(connection, _NAME) or int(now.timestamp())
     suppressions.expire(connection, now)
     told = incidents.close(connection, policy, now)
     effects, globally = everyone.mature(connection, policy, datetime.fromtimestamp(last, UTC), now)

@@ -12,7 +12,11 @@ from server.cli import (
     blindspots,
     contact,
     doctor,
+    erase,
     explain,
+    export,
+    import_suppressions,
+    incidents,
     inspect_mails,
     journal,
     keys,
@@ -22,6 +26,7 @@ from server.cli import (
     reclassify,
     rules,
     serve,
+    unbounce,
     webhooks,
 )
 
@@ -50,6 +55,8 @@ app.command()(link.link)
 app.command()(link.unlink)
 app.command()(unbounce.unbounce)
 app.add_typer(incidents.app, name="incidents")
+app.command("import")(import_suppressions.import_suppressions)
+app.add_typer(export.app, name="export")
 app.command()(erase.erase)
 app.command()(doctor.doctor)
 app.add_typer(journal.app, name="journal")

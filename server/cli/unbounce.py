@@ -52,11 +52,12 @@ def unbounce(
     rows = [
         {"address": key.address, "account": names.get(key.account), "who": word.who, "why": word.why} for key in lifted
     ]
-    print_lines(rows, json=json, plain=lambda row: f"{row['address']} may be mailed again by {row['account'] or 'all'}.")
-    if not rows and not json:
-        print("Nothing of that is suppressed." + ("" if everyone else " What holds for everyone needs --global."))
     if not rows:
-        raise typer.Exit(1)
+        told = "" if everyone else "; what holds for everyone needs --global"
+        raise UserError(f"nothing of that is suppressed: `bouncemx suppressions` shows what is{told}")
+    print_lines(
+        rows, json=json, plain=lambda row: f"{row['address']}: {row['account'] or 'everyone'} may mail it again"
+    )
 
 
 def _lift(

@@ -4,17 +4,21 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import server.cli
 from server.settings import UserError
-from storage import database
+from storage import accounts, database, tables
 from tests.integration.cli_fixture import ARGUMENTS, COMMANDS, ENDLESS, PAGE, Bouncemx, Filled
 from tests.integration.webhook_fixture import told_once
 
 pytestmark = pytest.mark.usefixtures("clean_process")
+
+
+NOTHING_THERE = ("unbounce", "incidents release", "incidents confirm", "export resend")
 
 
 class TestEveryCommand:
@@ -35,7 +39,7 @@ class TestEveryCommand:
         arguments = [tmp_path if each == "." else each for each in ARGUMENTS.get(name, [])]
         said = bouncemx(*name.split(), *arguments, folder=folder)
         one_of_many = name.startswith("webhooks ") and name != "webhooks add"
-        if one_of_many or name in ("journal cat", "explain", "api-keys revoke", "link", "unlink"):
+        if one_of_many or name in ("journal cat", "explain", "api-keys revoke", "link", "unlink", *NOTHING_THERE):
             assert (said.code, said.out) == (2, b"")
             assert "shows" in said.err
         else:
@@ -103,6 +107,17 @@ class TestEveryCommand:
         assert "Traceback" not in said.err
 
 
+def an_incident(folder: Path) -> None:
+    folder.mkdir()
+    url = database.locate(None, folder)
+    database.migrate(url)
+    now = datetime.now(UTC)
+    times = {"began_at": now, "opened_at": now, "last_at": now}
+    with database.Database(url) as db, db.writer() as connection:
+        of = {"account_id": accounts.ensure(connection, "shop").id, "provider": "google", "reason": "ip_blocked"}
+        connection.execute(tables.incident.insert(), {**of, **times, "refusals": 20})
+
+
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """While another process writes to the folder's database."""
@@ -145,7 +160,12 @@ class TestPage:
         if name.startswith("webhooks"):
             arguments[name] = ARGUMENTS[name] if name == "webhooks add" else [told_once(filled.folder)]
             arguments["webhooks"] = []
-        empty = name == "mint"  # it would add to what the other tests look at
+        empty = name in ("mint", "unbounce", "incidents")  # it would change what the other tests look at
+        if name == "unbounce":
+            bouncemx("import", *ARGUMENTS["import"], folder=tmp_path / "x")
+            arguments[name] = ARGUMENTS[name]
+        if name == "incidents":
+            an_incident(tmp_path / "x")
         said = bouncemx(
             *name.split(), *arguments.get(name, []), "--json", folder=tmp_path / "x" if empty else filled.folder
         )

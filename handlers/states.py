@@ -17,7 +17,7 @@ from handlers.events import Event, EventType
 from handlers.message import Delivery, Message
 from handlers.outcome import Bounce, Outcome
 from handlers.report import RecipientStatus
-from handlers.words import BounceType, Category, Cause, Reason, Resolution, State
+from handlers.words import BounceType, Category, Cause, Reason, Resolution, State, Trust
 
 
 class Word(StrEnum):
@@ -123,11 +123,11 @@ def heard(outcome: Outcome) -> Iterator[Heard]:
 
 
 def word(outcome: Outcome, bounce: Bounce) -> Word | None:
-    """What a bounce says. Without a strong link that is nothing that counts.
+    """What a bounce says. Without a strong link, or where something in it is not true, that is nothing that counts.
 
     A temporary failure that is tried again is a delay, whatever the report calls it.
     """
-    if not any(link.strength == STRONG for link in outcome.links):
+    if outcome.trust is Trust.SUSPECT or not any(link.strength == STRONG for link in outcome.links):
         return None
     type_ = bounce.verdict.type
     retried = type_ is BounceType.SOFT and _will_retry(bounce.recipient, outcome.mail.envelope.received_at)

@@ -75,9 +75,15 @@ class Desk:
 
     def hard(self) -> set[str]:
         """Whose delivery is in the state hard."""
+        return self.touched("hard")
+
+    def touched(self, *states: str) -> set[str]:
+        """Whose delivery is in one of these states, or without any in one at all."""
         found = select(tables.delivery.c.recipient).join_from(tables.delivery_state, tables.delivery)
+        if states:
+            found = found.where(tables.delivery_state.c.state.in_(states))
         with self.database.reader() as connection:
-            return set(connection.execute(found.where(tables.delivery_state.c.state == "hard")).scalars())
+            return set(connection.execute(found).scalars())
 
 
 @pytest.fixture

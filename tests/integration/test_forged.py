@@ -258,6 +258,7 @@ def test_what_comes_of_it(desk: Desk, zone: Zone, name: str) -> None:
     assert (capture["trust"], set(capture["trust_reasons"])) == (case.trust, case.reasons)
     assert desk.suppressed() == list(case.suppressed)
     assert desk.hard() == set(case.suppressed)
+    assert case.trust != "suspect" or desk.touched() == set()
     # explain and reclassify read what is stored
     assert parse(capture["raw"], capture["envelope"]["reverse_path"]) == parse(
         raw, case.envelope.get("reverse_path", "")

@@ -7,11 +7,13 @@ from typing import Any
 import dkim
 import pytest
 
+from handlers.effects import Policy
 from handlers.parse import parse
 from server import suppressing
-from storage import suppressions
+from storage import lifting, suppressions
+from storage.lifting import Word
 from storage.revision import stored
-from tests.integration.desk_fixture import ANN, BOB, ELSEWHERE, MX, Desk, desk, dsn, text
+from tests.integration.desk_fixture import ANN, BOB, ELSEWHERE, MX, NOW, Desk, desk, dsn, text
 from tests.unit.dns_fixture import Zone, dns_server, zone
 from tests.unit.test_authenticate_dkim import RSA_2048
 
@@ -341,7 +343,7 @@ class TestReplays:
         minted = desk.mint("m1")
         desk.take(dsn(ANN), minted[ANN])
         with desk.database.writer() as connection:
-            assert suppressions.remove(connection, ANN, "default")
+            assert lifting.lift(connection, [ANN], None, Word("eve", "she is back", NOW), 1)
         desk.take(dsn(ANN), minted[ANN])
         desk.take(naming(minted, ANN), "bounces@rp.example", **GENUINE)
         assert desk.suppressed() == []
@@ -366,7 +368,7 @@ class TestReplays:
         minted = desk.mint("m1")
         keys = [desk.take(dsn(ANN), minted[ANN]) for _ in range(2)]
         with desk.database.reader() as connection:
-            follows = [list(suppressing.follows(each)) for each in stored(connection, keys)]
+            follows = [list(suppressing.follows(each, Policy())) for each in stored(connection, keys)]
         assert [len(each) for each in follows] == [1, 0]
 
     def owners(self, desk: Desk) -> dict[str, int | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select
@@ -16,7 +17,7 @@ from handlers.states import Change, Place, Standing
 from handlers.words import BounceType, Category, Cause, Reason, Resolution, State
 from storage import evidence, ledger
 from storage.tables import delivery, delivery_state, state_change
-from storage.upsert import insert
+from storage.upsert import Insert, insert_into
 
 _CHUNK = 500  # both databases bound the number of parameters of a statement
 _STANDING = (
@@ -33,6 +34,7 @@ _STANDING = (
 _OF_THESE = select(delivery_state.c.delivery_id, *_STANDING).where(
     delivery_state.c.delivery_id.in_(bindparam("ids", expanding=True))
 )
+_REVISE = state_change.insert()
 _OF_THESE_LOCKED = _OF_THESE.with_for_update()
 _DUE = (delivery_state.c.state == State.PENDING, delivery_state.c.pending_since <= bindparam("until"))
 _IS_DUE = select(func.min(delivery_state.c.delivery_id)).where(*_DUE)
@@ -76,11 +78,11 @@ class Revisions:
         rows = [_row(key, self.standing[key]) for key in sorted(self.touched) if self.standing[key] != Standing()]
         gone = [key for key in self.touched if self.standing[key] == Standing()]
         if rows:
-            connection.execute(_upsert(connection), rows)
+            connection.execute(_upsert(connection.dialect.name), rows)
         if gone:
             connection.execute(delete(delivery_state).where(delivery_state.c.delivery_id.in_(gone)))
         if self.changes:
-            connection.execute(state_change.insert(), [_revision(each) for each in self.changes])
+            connection.execute(_REVISE, [_revision(each) for each in self.changes])
         return [event for change in self.changes if (event := states.event(change))]
 
 
@@ -199,7 +201,8 @@ def _revision(change: Change) -> dict[str, Any]:
     }
 
 
-def _upsert(connection: Connection) -> Any:
-    new = insert(connection, delivery_state)
+@cache  # SQLAlchemy then compiles it once
+def _upsert(dialect: str) -> Insert:
+    new = insert_into(delivery_state, dialect)
     replaced = {column.name: new.excluded[column.name] for column in delivery_state.c if not column.primary_key}
     return new.on_conflict_do_update(index_elements=["delivery_id"], set_=replaced)

@@ -10,7 +10,12 @@ Insert = postgresql.Insert | sqlite.Insert
 
 def insert(connection: Connection, table: Table) -> Insert:
     """An INSERT to which on_conflict_do_update can be said."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return insert_into(table, connection.dialect.name)
+
+
+def insert_into(table: Table, dialect: str) -> Insert:
+    """The same by the name of the dialect, for those who keep the statement."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:

@@ -63,7 +63,8 @@ def revisions(database: Database) -> list[tuple[Any, ...]]:
 
 def told(database: Database) -> list[tuple[str, int | None]]:
     with database.reader() as connection:
-        return [(each["type"], each["sequence"]) for each in events.after(connection, None, 0, 100).events]
+        found = events.after(connection, None, 0, 100).events
+    return [(each["type"], each["sequence"]) for each in found if not each["type"].startswith("suppression.")]
 
 
 def stands(database: Database, delivery: Delivery) -> states.Standing:
@@ -182,3 +183,14 @@ def test_a_batch_costs_the_same_statements_whatever_is_in_it(database: Database,
             put(database, *batch)
         numbers.append(len(said))
     assert numbers[0] == numbers[1] == numbers[2] >= numbers[3]
+
+
+def test_with_the_delivery_its_state_goes(database: Database, outcome_of: Make) -> None:
+    ann, bob = deliveries(database, 2)
+    put(database, says(outcome_of, FAILED, 10, ann), says(outcome_of, ARRIVED, 20, bob))
+    with database.writer() as connection:
+        for table in (tables.bounce, tables.capture, tables.delivery):
+            connection.execute(table.delete())
+        left = [connection.execute(select(table)).all() for table in (tables.delivery_state, tables.state_change)]
+        assert connection.execute(select(tables.arrival)).all() == []
+    assert left == [[], []]

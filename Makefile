@@ -21,6 +21,7 @@ lint: $(VENV)/.development
 bench: $(VENV)/.development
 	$(BIN)/python tests/bench/reading.py
 	$(BIN)/python tests/bench/intake.py
+	$(BIN)/python tests/bench/suppressions.py
 
 # the locks name no index; they hold for every Python that we support
 LOCK = uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header

@@ -4,10 +4,9 @@ An account's own suppressions, everyone's, held and expired ones, and those whos
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
@@ -22,17 +21,16 @@ _TYPED = [suppression.c[name] for name in _COLUMNS]
 _FIELDS = ", ".join(f"s.{name}" for name in _COLUMNS)
 # CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
 # rather read the whole table, knowing nothing of how many are asked for
-_SQLITE = f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value AND "  # noqa: S608
+_SQLITE = f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value"  # noqa: S608
 _POSTGRESQL = (
     f"SELECT {_FIELDS} FROM unnest(CAST(:asked AS text[])) AS a(value) CROSS JOIN LATERAL"  # noqa: S608
-    " (SELECT * FROM suppression WHERE address = a.value AND {whose} LIMIT {most}) AS s"
+    " (SELECT * FROM suppression WHERE address = a.value{whose} LIMIT {most}) AS s"
 )
 _MOST_ACCOUNTS = 1_000_000  # more than there can be
-_OWN, _EVERYONES, _ANYBODYS = "account_id = :account", "account_id IS NULL", "true"
+_STATES = {str(state): state for state in State}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What stands against an address, or stood."""
 
     eligible: bool
@@ -66,27 +64,45 @@ def check(
     An address that is not in the answer is eligible. Without an account: for any account, as an operator sees it.
     """
     now = now or datetime.now(UTC)
-    asked: dict[str, list[str]] = {}
-    for address in dict.fromkeys(addresses):
-        asked.setdefault(address_key(address), []).append(address)
+    asked, others = _keys(addresses)
+    keys = sorted(asked)  # neighbours lie on the same pages
     if hash_key := hashing.key(connection):
-        for key in list(asked):
-            asked[hashing.hashed(key, hash_key)] = asked[key]
+        hashes = {hashing.hashed(key, hash_key): key for key in keys}
+        keys += sorted(hashes)
+    else:
+        hashes = {}
     found: dict[str, Found] = {}
-    for row in _rows(connection, account_id, list(asked)):
-        if row.state != State.LIFTED:
-            for spelling in asked[row.address]:
-                found[spelling] = _join(found.get(spelling), _found(row, now))
+    for row in _rows(connection, account_id, keys):
+        if row[2] != State.LIFTED:
+            spelling = asked[hashes.get(row[0], row[0]) if hashes else row[0]]
+            each = _found(row, now)
+            found[spelling] = _join(found[spelling], each) if spelling in found else each
+    for key, spellings in others.items():
+        if asked[key] in found:
+            found.update(dict.fromkeys(spellings, found[asked[key]]))
     return found
+
+
+def _keys(addresses: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The first spelling of each key, and the other ones."""
+    first: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
+    for address in addresses:
+        key = address_key(address)
+        if first.setdefault(key, address) != address:
+            others.setdefault(key, []).append(address)
+    return first, others
 
 
 def statement(dialect: str, account_id: int | None) -> TextClause:
     """The query, for those who want to see its plan: `asked` (JSON or an array) and `account`."""
-    whose = (_ANYBODYS,) if account_id is None else (_OWN, _EVERYONES)
-    if dialect == "postgresql":
-        most = _MOST_ACCOUNTS if account_id is None else 1
-        return text(" UNION ALL ".join(_POSTGRESQL.format(whose=each, most=most) for each in whose))
-    return text(" UNION ALL ".join(_SQLITE + each for each in whose))
+    if dialect != "postgresql":
+        whose = "" if account_id is None else " AND (s.account_id = :account OR s.account_id IS NULL)"
+        return text(_SQLITE + whose)
+    if account_id is None:
+        return text(_POSTGRESQL.format(whose="", most=_MOST_ACCOUNTS))
+    each = (" AND account_id = :account", " AND account_id IS NULL")
+    return text(" UNION ALL ".join(_POSTGRESQL.format(whose=whose, most=1) for whose in each))
 
 
 def parameters(dialect: str, account_id: int | None, keys: list[str]) -> dict[str, Any]:
@@ -95,25 +111,25 @@ def parameters(dialect: str, account_id: int | None, keys: list[str]) -> dict[st
     return {"asked": asked} if account_id is None else {"asked": asked, "account": account_id}
 
 
-def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Iterable[Any]:
+def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Sequence[Any]:
     dialect = connection.dialect.name
-    return connection.execute(statement(dialect, account_id).columns(*_TYPED), parameters(dialect, account_id, keys))
+    typed = statement(dialect, account_id).columns(*_TYPED)
+    return connection.execute(typed, parameters(dialect, account_id, keys)).all()
 
 
-def _found(row: Any, now: datetime) -> Found:
-    everyones = row.account_id is None
-    state = State(row.state)
-    if state is State.ACTIVE and row.expires_at is not None and row.expires_at <= now:
+def _found(row: Sequence[Any], now: datetime) -> Found:
+    _, account_id, said, kind, category, reason, since, expires_at = row
+    state = _STATES[said]
+    if state is State.ACTIVE and expires_at is not None and expires_at <= now:
         state = State.EXPIRED
     holds = state is State.ACTIVE
-    category, reason = (None, None) if everyones else (row.category, row.reason)
-    return Found(not holds, state, row.type, category, reason, row.since, row.expires_at, everyones and holds)
+    if account_id is None:
+        return Found(not holds, state, kind, None, None, since, expires_at, holds)
+    return Found(not holds, state, kind, category, reason, since, expires_at, False)
 
 
-def _join(one: Found | None, other: Found) -> Found:
+def _join(one: Found, other: Found) -> Found:
     """The account's own and everyone's: what holds counts, and of two that hold the account's own."""
-    if one is None:
-        return other
     own, everyones = (one, other) if one.category is not None else (other, one)
     shown = own if not own.eligible or everyones.eligible else everyones
     return Found(

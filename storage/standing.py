@@ -58,7 +58,11 @@ def write(connection: Connection, before: Mapping[Key, RowMapping], after: Mappi
     ]
     if changed:
         connection.execute(_UPDATE, changed)
-    new = [{"address": key.address, "account_id": key.account, **columns(after[key])} for key in after.keys() - before]
+    new = [
+        {"address": key.address, "account_id": key.account, **columns(each)}
+        for key, each in after.items()
+        if key not in before
+    ]
     if not new:
         return set(after)
     returning = suppression.c.address, suppression.c.account_id

@@ -1,0 +1,124 @@
+"""What is erased is gone from every table; that it must not be mailed stays, as a hash."""
+
+import json
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import LargeBinary, select, text
+from sqlmodel import SQLModel
+
+from server import erasing
+from storage import captures, erasure, lifting, suppressions, tables
+from storage.checking import check
+from storage.erasure import Order
+from storage.lifting import Word
+from tests.integration.reclassify_fixture import UNKNOWN, Shop, notice, shop
+
+__all__ = ["shop"]
+
+NOW = datetime(2026, 5, 6, tzinfo=UTC)
+ANN, JOANN, BOB = "ann@x.example", "joann@x.example", "bob@x.example"
+
+
+def order(address: str = ANN, account_id: int | None = None) -> Order:
+    return Order(address, account_id, "eve", "her request", NOW)
+
+
+def everything(shop: Shop) -> str:
+    """All that is stored, octets unpacked, in lower case."""
+    found = []
+    with shop.database.reader() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            for row in connection.execute(select(table)).mappings():
+                for column in table.c:
+                    value = row[column.name]
+                    if isinstance(column.type, LargeBinary) and table.name == "capture":
+                        value = zlib.decompress(value).decode("latin-1")
+                    found.append(f"{table.name}.{column.name}={json.dumps(value, default=str)}")
+    return "\n".join(found).lower()
+
+
+@pytest.fixture
+def full(shop: Shop) -> Shop:
+    for address in (ANN, JOANN, BOB):
+        shop.bounce(address, UNKNOWN)
+    shop.take("bounces@rp.example", b"From: Ann@X.example\r\nSubject: hello\r\n\r\nI am away, says ann@x.example.\r\n")
+    shop.take(shop.mint(BOB), notice(BOB, UNKNOWN).replace(b"Undelivered", b"cc: ann@x.example"))
+    return shop
+
+
+def test_nothing_of_it_is_left_and_nobody_elses_is_lost(full: Shop) -> None:
+    before = full.rows()
+    certificate = erasing.erase(full.database, full.settings, order("ANN@x.example"))
+    left = everything(full)
+    assert [line for line in left.splitlines() if ANN in line.replace(JOANN, "")] == []
+    assert JOANN in left
+    after = full.rows()
+    assert len(after["capture"]) == len(before["capture"])
+    lost = {name: len(before[name]) - len(after[name]) for name in ("bounce", "delivery", "message", "suppression")}
+    assert lost == {"bounce": 1, "delivery": 1, "message": 1, "suppression": 0}
+    removed = certificate["removed"]
+    assert (removed["capture"], removed["bounce"], removed["delivery"], removed["message"]) == (3, 1, 1, 1)
+    assert (certificate["who"], certificate["why"], certificate["account"]) == ("eve", "her request", None)
+    assert certificate["suppressions_kept_as_hash"] == 1
+    with full.database.reader() as connection:
+        assert erasure.certificates(connection, ANN) == [certificate]
+        assert erasure.certificates(connection, BOB) == []
+
+
+def test_a_check_still_finds_it_and_a_person_can_lift_it(full: Shop) -> None:
+    erasing.erase(full.database, full.settings, order())
+    with full.database.writer() as connection:
+        account = connection.execute(select(tables.account.c.id)).scalar_one()
+        found = check(connection, account, ["Ann@x.example", BOB, "eve@x.example"])
+        assert {each: of.eligible for each, of in found.items()} == {"Ann@x.example": False, BOB: False}
+        assert lifting.lift(connection, [ANN], account, Word("eve", "she is back", NOW), 9)
+        assert list(check(connection, account, [ANN])) == []
+
+
+def test_what_is_left_of_captures_is_listed_and_not_judged_again(full: Shop) -> None:
+    erasing.erase(full.database, full.settings, order())
+    with full.database.reader() as connection:
+        shown = list(captures.find(connection, captures.Filter(), raw=True))
+    assert [each["raw"] == "" for each in shown] == [True, False, False, True, True]
+    assert full.reclassify().captures == 2
+
+
+def test_again_is_harmless_and_takes_what_came_since(full: Shop) -> None:
+    erasing.erase(full.database, full.settings, order())
+    full.bounce(ANN, UNKNOWN)
+    again = erasing.erase(full.database, full.settings, order())
+    assert (again["removed"]["capture"], again["suppressions_kept_as_hash"]) == (1, 1)
+    assert ANN not in everything(full).replace(JOANN, "")
+    with full.database.reader() as connection:
+        assert len(list(suppressions.listing(connection))) == 3
+
+
+def test_in_one_account_only(full: Shop) -> None:
+    with full.database.writer() as connection:
+        suppressions.add(connection, None, [suppressions.Said(ANN)], now=NOW)
+    erasing.erase(full.database, full.settings, order(account_id=77))
+    assert ANN in everything(full).replace(JOANN, "")
+    with full.database.reader() as connection:
+        account = connection.execute(select(tables.account.c.id)).scalar_one()
+    erasing.erase(full.database, full.settings, order(account_id=account))
+    with full.database.reader() as connection:
+        kept = connection.execute(text("SELECT address FROM suppression WHERE account_id IS NULL")).scalars().all()
+    assert kept == [ANN]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_named"),
+    [
+        (b"<ann@x.example>", True),
+        (b"rfc822;ann@x.example\r\n", True),
+        (b"ann@x.example.", True),
+        (b"joann@x.example", False),
+        (b"ann@x.example.org", False),
+        (b"ann@x.example-mail.test", False),
+        (b"ann+news@x.example", False),
+    ],
+)
+def test_an_address_and_no_longer_one(said: bytes, is_named: bool) -> None:
+    assert bool(erasure.naming("Ann@X.example").search(said)) == is_named

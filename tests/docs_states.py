@@ -44,7 +44,8 @@ An event goes out where the state or its resolution is another one: `bounce.pend
 `bounce.cleared` where a delivery that was pending, assumed or unproven arrived. A replay changes nothing and tells
 nothing. An earlier report of the same state that comes late is a revision, and no event.
 
-A token that was minted offline and never registered has no state: its bounces are told once of each kind.
+A token that was minted offline and never registered has no state: its bounces are told once of each kind. When it is
+registered later, its captures are matched again: the delivery stands as of when they came, and that is told.
 """
 
 

@@ -7,6 +7,7 @@ speaks for the recipient's domain; a Message-ID is known to everybody who got th
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from handlers import verp
 from handlers.authenticated import Authenticated
@@ -58,6 +59,7 @@ PARTS = {
     Reason.DNS_FAILED: Part.TELLS,
 }
 LOOKED_UP = frozenset({Reason.RECIPIENT_DOMAIN, Reason.RECIPIENT_MX, Reason.DNS_FAILED})  # DNS says another day's
+_ORDER = tuple(Trust)
 _REPORTING = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
 _FORGED = {verp.State.BAD_MAC, verp.State.UNKNOWN_KEY}
 _DAEMONS = {"mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon"}  # local parts that no user is given
@@ -81,7 +83,8 @@ class Claim:
     host: str  # name that SPF proves the client to have, "" for none
 
 
-def judge(reasons: Iterable[Reason]) -> Trust:
+@lru_cache(maxsize=1024)
+def judge(reasons: tuple[Reason, ...]) -> Trust:
     """The word for these reasons."""
     parts = {PARTS[reason] for reason in reasons}
     if Part.DENIES in parts or (Part.WEIGHS in parts and Part.PROVES not in parts):
@@ -107,11 +110,12 @@ def weigh(
     of_each = [
         tuple(dict.fromkeys((*_proofs(match, each), *whole, *_states(report, each.recipient)))) for each in bounces
     ]
+    failed = report.kind is Kind.FAILURE
     proven = tuple(
-        replace(each, proven=report.kind is Kind.FAILURE and judge(reasons) is Trust.PROVEN)
+        replace(each, proven=True) if failed and judge(reasons) is Trust.PROVEN else each
         for each, reasons in zip(bounces, of_each, strict=True)
     )
-    best = min(of_each, key=lambda reasons: list(Trust).index(judge(reasons)))
+    best = min(of_each, key=lambda reasons: _ORDER.index(judge(reasons)))
     return Weighed(judge(best), best, proven)
 
 

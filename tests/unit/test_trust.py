@@ -4,15 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers import trust
 from handlers.authenticated import Authenticated
 from handlers.client import public_address
 from handlers.daemons import is_daemon
-from handlers.trust import PARTS, Part, judge, of_sender
+from handlers.trust import PARTS, Part, of_sender
 from handlers.words import Kind, Trust, TrustReason
 from tests.unit.sent import envelope, failed, report
 
 REASONS = st.sets(st.sampled_from(list(TrustReason)))
 PROOF = {TrustReason.TOKEN, TrustReason.FIELDS}
+
+
+def judge(reasons: set[TrustReason]) -> Trust:
+    return trust.judge(tuple(reasons))
 
 
 def of(part: Part) -> list[TrustReason]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
 from handlers import effects
 from handlers.effects import PERMANENT_CAUSES, Policy, Report, Source, Standing, State
@@ -14,6 +14,12 @@ from storage.changes import Change, Effect
 from storage.standing import Key, chunks
 from storage.tables import account, bounce, capture, suppression
 
+_LIKELY = (
+    select(suppression.c.address)
+    .where(suppression.c.address.in_(bindparam("addresses", expanding=True)), suppression.c.account_id.is_not(None))
+    .group_by(suppression.c.address)
+    .having(func.count() >= bindparam("enough"))
+)
 _MOST = 10_000  # reports of one address that are looked at, the newest
 
 
@@ -57,11 +63,8 @@ def _is_settled(stands: Standing | None, at: datetime) -> bool:
 
 def _likely(connection: Connection, addresses: list[str], policy: Policy) -> list[str]:
     """Those with suppressions in enough accounts: nearly none, so the rest costs nothing."""
-    statement = select(suppression.c.address).where(
-        suppression.c.address.in_(addresses), suppression.c.account_id.is_not(None)
-    )
-    enough = func.count() >= policy.global_accounts
-    return list(connection.execute(statement.group_by(suppression.c.address).having(enough)).scalars())
+    given = {"addresses": addresses, "enough": policy.global_accounts}
+    return list(connection.execute(_LIKELY, given).scalars())
 
 
 def _judge(

@@ -65,9 +65,12 @@ def write(connection: Connection, before: Mapping[Key, RowMapping], after: Mappi
     ]
     if not new:
         return set(after)
+    statement = insert_new(connection, suppression)
+    if connection.dialect.name == "sqlite":  # one writer at a time: nobody else has made any
+        connection.execute(statement, new)
+        return set(after)
     returning = suppression.c.address, suppression.c.account_id
-    statement = insert_new(connection, suppression).returning(*returning)
-    made = {Key(*row) for row in connection.execute(statement, new)}
+    made = {Key(*row) for row in connection.execute(statement.returning(*returning), new)}
     return {key for key in after if key in before or key in made}
 
 

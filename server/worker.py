@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from dns.resolver import NoResolverConfiguration
 
@@ -270,7 +271,14 @@ class _Sender:
     threads: ThreadPoolExecutor
 
     def authenticate(self, mails: Sequence[Mail]) -> list[Authenticated]:
-        return list(self.threads.map(self._one, mails) if self.resolver else map(self._one, mails))
+        if self.resolver is None:
+            return self._some(mails)
+        size = -(-len(mails) // _THREADS) or 1  # handing over one by one costs more than most need
+        parts = [mails[start : start + size] for start in range(0, len(mails), size)]
+        return list(chain.from_iterable(self.threads.map(self._some, parts)))
+
+    def _some(self, mails: Sequence[Mail]) -> list[Authenticated]:
+        return [self._one(mail) for mail in mails]
 
     def _one(self, mail: Mail) -> Authenticated:
         found = authenticate(mail, self.resolver, self.name) if self.resolver else None

@@ -193,23 +193,36 @@ def _of_wave(row: RowMapping) -> ColumnElement[bool]:
     )
 
 
-def release(connection: Connection, number: int, *, who: str, why: str, now: datetime) -> int:
+def release(
+    connection: Connection, number: int, *, who: str, why: str, now: datetime, account_id: int | None = None
+) -> int:
     """It was the sender: none of the suppressions that it holds comes. How many they were.
 
-    Reports that were received before suppress none of them again. Raises NoIncident.
+    Reports that were received before suppress none of them again. Raises NoIncident, also for another account's.
     """
+    _allow(connection, number, account_id)
     return _decide(connection, number, RELEASED, who=who, why=why, now=now)
 
 
-def confirm(connection: Connection, number: int, *, who: str, why: str, now: datetime) -> int:
+def confirm(
+    connection: Connection, number: int, *, who: str, why: str, now: datetime, account_id: int | None = None
+) -> int:
     """It was the addresses: all that it holds come into force, and it holds no more. Raises NoIncident."""
+    _allow(connection, number, account_id)
     return _decide(connection, number, CONFIRMED, who=who, why=why, now=now)
+
+
+def _allow(connection: Connection, number: int, account_id: int | None) -> None:
+    whose = select(incident.c.id).where(incident.c.id == number)
+    if account_id is not None:
+        whose = whose.where(incident.c.account_id == account_id)
+    if connection.execute(whose.with_for_update()).first() is None:
+        raise NoIncident(f"there is no incident {number}; `bouncemx incidents` shows them")
 
 
 def _decide(connection: Connection, number: int, decision: str, *, who: str, why: str, now: datetime) -> int:
     values = {"decision": decision, "decided_at": now, "who": who, "why": why}
-    if connection.execute(update(incident).where(incident.c.id == number), values).rowcount == 0:
-        raise NoIncident(f"there is no incident {number}; `bouncemx incidents` shows them")
+    connection.execute(update(incident).where(incident.c.id == number), values)
     held = suppression.c.state == State.HELD, suppression.c.incident_id == number
     rows = connection.execute(select(suppression).where(*held).with_for_update()).mappings().all()
     if decision == RELEASED:

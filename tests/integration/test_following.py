@@ -286,6 +286,17 @@ class TestIncidents:
         world.blocked("f", at=NOW + DAY)
         assert [each["state"] for each in world.incidents()] == ["closed", "open"]
 
+    def test_an_account_decides_about_its_own_only(self, world: World) -> None:
+        world.blocked("a", "b", "c")
+        (incident,) = world.incidents()
+        with pytest.raises(incidents.NoIncident), world.database.writer() as connection:
+            incidents.confirm(connection, incident["id"], who="eve", why="-", now=NOW, account_id=77)
+        assert [state for _, state in world.suppressed().values()] == ["held"] * 3
+        with world.database.reader() as connection:
+            assert incidents.get(connection, incident["id"], 77) is None
+            assert incidents.get(connection, incident["id"]) == incident
+            assert list(incidents.listing(connection, 77)) == []
+
     def test_there_is_none(self, world: World) -> None:
         with pytest.raises(incidents.NoIncident, match="no incident 7"), world.database.writer() as connection:
             incidents.release(connection, 7, who="eve", why="-", now=NOW)

@@ -261,6 +261,28 @@ class Checked(TypedDict):
     suppression: Standing | None
 
 
+class Meaning(TypedDict):
+    """What it means, and what to do about it."""
+
+    means: str
+    do: str
+
+
+class Contact(TypedDict):
+    """All that an account knows of an address.
+
+    `last_hard_bounce_reason` is of the account's own bounces: one that is only globally ineligible has none.
+    """
+
+    address: str
+    account: str
+    eligible: bool
+    last_hard_bounce_reason: str | None
+    suppression: Standing | None
+    timeline: list[dict[str, Any]]
+    advice: Meaning | None
+
+
 class Added(TypedDict):
     """How many addresses are suppressed that were not."""
 

@@ -55,6 +55,9 @@ PROBES = {
     "POST /unbounce": Probe(
         "/unbounce", {"addresses": ["gone@{name}.example"], "why": "asked"}, shows="gone@{name}.example", others=200
     ),
+    "GET /contacts": Probe(
+        "/contacts?address=ann@{name}.example&account={name}", shows='"last_hard_bounce_reason":"unknown_user"'
+    ),
     "GET /incidents": listed("/incidents", '"id":{incident},'),
     "GET /incidents/{id}": Probe("/incidents/{incident}", shows='"id":{incident},'),
     "POST /incidents/{id}/release": Probe(

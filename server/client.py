@@ -19,6 +19,7 @@ from storage.records import (
     Bounce,
     Capture,
     Checked,
+    Contact,
     Delivery,
     DeliveryWithRevisions,
     Event,
@@ -28,6 +29,7 @@ from storage.records import (
     Registered,
     Statistics,
     Suppression,
+    SuppressionChange,
     Webhook,
 )
 
@@ -139,6 +141,27 @@ class Client:
     def suppressions(self, **narrowed: str | int) -> Iterator[Suppression]:
         """Suppressions, newest first; narrowed by address, type, reason."""
         return cast(Iterator[Suppression], self._all("/suppressions", narrowed))
+
+    def contact(self, address: str) -> Contact:
+        """All that the account knows of an address."""
+        return cast(Contact, self._call("GET", "/contacts", params={"address": address}).json())
+
+    def suppress(self, addresses: Sequence[str], why: str, who: str | None = None) -> int:
+        """Suppress addresses, because you say so. How many were not before."""
+        body = {"addresses": list(addresses), "why": why, "who": who}
+        return cast(int, self._call("POST", "/suppressions", json=body).json()["added"])
+
+    def unbounce(
+        self, addresses: Sequence[str], why: str, who: str | None = None, *, everyone: bool = False
+    ) -> list[str]:
+        """Mail these again; those that were suppressed. `everyone`: an operator takes back what holds for all."""
+        body = {"addresses": list(addresses), "why": why, "who": who, "everyone": everyone}
+        return cast(list[str], self._call("POST", "/unbounce", json=body).json()["addresses"])
+
+    def suppression_changes(self, cursor: str | None = None) -> tuple[list[SuppressionChange], str | None]:
+        """What became of suppressions behind a cursor, oldest first, and the cursor to ask with next time."""
+        page = self._call("GET", "/suppressions/changes", params=_given({"cursor": cursor, "limit": 1000})).json()
+        return page["items"], page["cursor"]
 
     def events(self, cursor: str | None = None) -> tuple[list[Event], str | None]:
         """The next events behind a cursor, oldest first, and the cursor to ask with next time: keep it."""

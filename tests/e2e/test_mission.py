@@ -96,6 +96,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "FAKETIME_TIMESTAMP_FILE": str(clock.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_RESET": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # the clock that deadlines go by
             "BOUNCEMX_AUTHENTICATE": "false",
             "BOUNCEMX_LIMITS__API_REQUESTS": "100000",
         }.items():

@@ -4,7 +4,7 @@ An account's own suppressions, everyone's, held and expired ones, and those whos
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -23,9 +23,10 @@ _FIELDS = ", ".join(f"s.{name}" for name in _COLUMNS)
 # rather read the whole table, knowing nothing of how many are asked for
 _SQLITE = f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value"  # noqa: S608
 _POSTGRESQL = (
-    f"SELECT {_FIELDS} FROM unnest(CAST(:asked AS text[])) AS a(value) CROSS JOIN LATERAL"  # noqa: S608
-    " (SELECT * FROM suppression WHERE address = a.value{whose} LIMIT {most}) AS s"
+    f"SELECT {_FIELDS} FROM json_array_elements_text(CAST(:asked AS json)) AS a(value) CROSS JOIN LATERAL"  # noqa: S608
+    " (SELECT * FROM suppression AS s WHERE s.address = a.value{whose} LIMIT {most}) AS s"
 )
+_WHOSE = " AND (s.account_id = :account OR s.account_id IS NULL)"  # at most one of each
 _MOST_ACCOUNTS = 1_000_000  # more than there can be
 _STATES = {str(state): state for state in State}
 
@@ -65,22 +66,23 @@ def check(
     """
     now = now or datetime.now(UTC)
     asked, others = _keys(addresses)
-    keys = sorted(asked)  # neighbours lie on the same pages
-    if hash_key := hashing.key(connection):
-        hashes = {hashing.hashed(key, hash_key): key for key in keys}
-        keys += sorted(hashes)
-    else:
-        hashes = {}
     found: dict[str, Found] = {}
-    for row in _rows(connection, account_id, keys):
-        if row[2] != State.LIFTED:
-            spelling = asked[hashes.get(row[0], row[0]) if hashes else row[0]]
-            each = _found(row, now)
-            found[spelling] = _join(found[spelling], each) if spelling in found else each
+    _take(found, asked, _rows(connection, account_id, sorted(asked)), now)  # in order: neighbours share pages
+    if hash_key := hashing.key(connection):
+        open_ = {key: first for key, first in asked.items() if first not in found or found[first].eligible}
+        hashes = {hashing.hashed(key, hash_key): first for key, first in open_.items()}
+        _take(found, hashes, _rows(connection, account_id, sorted(hashes)), now)
     for key, spellings in others.items():
         if asked[key] in found:
             found.update(dict.fromkeys(spellings, found[asked[key]]))
     return found
+
+
+def _take(found: dict[str, Found], asked: Mapping[str, str], rows: Iterable[Sequence[Any]], now: datetime) -> None:
+    for row in rows:
+        if row[2] != State.LIFTED:
+            first, each = asked[row[0]], _found(row, now)
+            found[first] = _join(found[first], each) if first in found else each
 
 
 def _keys(addresses: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -95,26 +97,23 @@ def _keys(addresses: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]
 
 
 def statement(dialect: str, account_id: int | None) -> TextClause:
-    """The query, for those who want to see its plan: `asked` (JSON or an array) and `account`."""
-    if dialect != "postgresql":
-        whose = "" if account_id is None else " AND (s.account_id = :account OR s.account_id IS NULL)"
-        return text(_SQLITE + whose)
-    if account_id is None:
-        return text(_POSTGRESQL.format(whose="", most=_MOST_ACCOUNTS))
-    each = (" AND account_id = :account", " AND account_id IS NULL")
-    return text(" UNION ALL ".join(_POSTGRESQL.format(whose=whose, most=1) for whose in each))
+    """The query, for those who want to see its plan: `asked` (JSON) and `account`."""
+    whose = "" if account_id is None else _WHOSE
+    if dialect == "postgresql":
+        return text(_POSTGRESQL.format(whose=whose, most=_MOST_ACCOUNTS if account_id is None else 2))
+    return text(_SQLITE + whose)
 
 
-def parameters(dialect: str, account_id: int | None, keys: list[str]) -> dict[str, Any]:
+def parameters(account_id: int | None, keys: list[str]) -> dict[str, Any]:
     """What statement() is given."""
-    asked = keys if dialect == "postgresql" else json.dumps(keys)
+    asked = json.dumps(keys, ensure_ascii=False)
     return {"asked": asked} if account_id is None else {"asked": asked, "account": account_id}
 
 
 def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Sequence[Any]:
     dialect = connection.dialect.name
     typed = statement(dialect, account_id).columns(*_TYPED)
-    return connection.execute(typed, parameters(dialect, account_id, keys)).all()
+    return connection.execute(typed, parameters(account_id, keys)).all()
 
 
 def _found(row: Sequence[Any], now: datetime) -> Found:

@@ -76,7 +76,7 @@ def plan(connection: Connection, account: int, asked: list[str]) -> Iterator[str
     dialect = connection.dialect.name
     word = "EXPLAIN (COSTS OFF) " if dialect == "postgresql" else "EXPLAIN QUERY PLAN "
     statement = text(word + checking.statement(dialect, account).text)
-    for line in connection.execute(statement, checking.parameters(dialect, account, asked)):
+    for line in connection.execute(statement, checking.parameters(account, asked)):
         yield line[0] if dialect == "postgresql" else line[-1]
 
 

@@ -67,6 +67,17 @@ class Message(TypedDict):
     deliveries: int
 
 
+class ResendContact(TypedDict):
+    """A recipient whose bounce was soft, and who may still be mailed."""
+
+    address: str
+    message_id: str
+    category: str | None
+    reason: str | None
+    resolution: str | None
+    since: str
+
+
 class Registered(TypedDict):
     """One recipient of a registered message: send to it with `return_path` as the envelope sender."""
 

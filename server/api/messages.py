@@ -1,5 +1,6 @@
 """Messages: registering what is sent, which gives the return paths, and looking at it."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Header
@@ -11,12 +12,12 @@ from server.api.access import Reads, Registers
 from server.api.bodies import Registration
 from server.api.parameters import AskedForMessages, Id
 from server.api.routes import answer, router, with_content
-from storage import records, shapes
+from storage import records, resend, shapes
 from storage.tables import account, delivery, message
 
 routes = router("messages")
 
-_SHOWN = select(
+SHOWN = select(
     *message.c,
     account.c.name.label("account"),
     select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
@@ -51,7 +52,7 @@ def register(access: Registers, body: Registration, idempotency_key: _Key = None
 @routes.get("/messages", response_model=records.Items[records.Message], summary="List")
 def messages(access: Reads, asked: AskedForMessages) -> Response:
     """What was registered."""
-    statement = _SHOWN
+    statement = SHOWN
     if asked.message_id is not None:
         statement = statement.where(message.c.message_id == asked.message_id)
     if asked.campaign is not None:
@@ -65,4 +66,12 @@ def messages(access: Reads, asked: AskedForMessages) -> Response:
 def one(access: Reads, id: Id) -> Response:  # noqa: A002 - the name in the document
     """One message."""
     with access.reading() as mine:
-        return answer(shapes.message(mine.one(_SHOWN, message.c.id, message.c.account_id, id)))
+        return answer(shapes.message(mine.one(SHOWN, message.c.id, message.c.account_id, id)))
+
+
+@routes.get("/messages/{id}/resend", response_model=records.Answer[records.ResendContact], summary="Resend list")
+def again(access: Reads, id: Id) -> Response:  # noqa: A002 - the name in the document
+    """Who may get it again: its recipients with a soft bounce that may still be mailed."""
+    with access.reading() as mine:
+        mine.one(SHOWN, message.c.id, message.c.account_id, id)
+        return answer({"items": list(resend.contacts(mine.connection, id, datetime.now(UTC)))})

@@ -77,9 +77,10 @@ def _fill(database: Database, name: str, position: int, outcome_of: Callable[...
         ours = messages.register(connection, name, [recipient], message_id=f"<m@{name}.example>", subject="Spring")[0]
         store(connection, [outcome_of(position, ours)], "worker", position)
         key, _ = api_keys.add(connection, account, [Scope.READ], NOW)
-        hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], "whsec_" + "A" * 32, NOW)[
-            "id"
-        ]
+        soft = messages.register(connection, name, [(f"bob@{name}.example", None)], message_id=f"<m@{name}.example>")
+        stands = {"state": "soft", "category": "technical_problem", "reason": "system_error", "since": NOW}
+        connection.execute(tables.delivery_state.insert().values(delivery_id=soft[0].id, **stands))
+        hook = webhooks.add(connection, account.id, f"https://hooks.{name}.example/", [], SECRET, NOW)["id"]
         wave = {"provider": "mx.example", "reason": "ip_blocked", "refusals": 20}
         times = {"began_at": NOW, "opened_at": NOW, "last_at": NOW}
         incident = connection.execute(tables.incident.insert().values(account_id=account.id, **wave, **times))

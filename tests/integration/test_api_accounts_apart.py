@@ -33,6 +33,7 @@ def listed(path: str, shows: str) -> Probe:
 PROBES = {
     "GET /messages": listed("/messages", "<m@{name}.example>"),
     "GET /messages/{id}": Probe("/messages/{message}", shows="<m@{name}.example>"),
+    "GET /messages/{id}/resend": Probe("/messages/{message}/resend", shows="bob@{name}.example"),
     "POST /messages": Probe(
         "/messages?account={name}", {"messages": [{"recipients": ["bob@x.example"]}]}, shows="bob@x.example"
     ),

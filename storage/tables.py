@@ -64,6 +64,7 @@ class Capture(SQLModel, table=True):
     """One mail received, raw and whole. The id is its position in the journal."""
 
     __table_args__ = (
+        Index("ix_capture_account_id_id", "account_id", "id"),
         # all that blind spots are counted by: a count reads no capture
         Index("ix_capture_gateway", "detectability", "gateway", "received_at"),
         Index("ix_capture_receiving_domain", "detectability", "receiving_domain", "received_at"),
@@ -111,7 +112,11 @@ class Capture(SQLModel, table=True):
 class Bounce(SQLModel, table=True):
     """The verdict on one delivery, drawn from a capture; `ordinal` counts those of one capture."""
 
-    __table_args__ = (UniqueConstraint("capture_id", "ordinal"), NEVER_AGAIN)
+    __table_args__ = (
+        UniqueConstraint("capture_id", "ordinal"),
+        Index("ix_bounce_account_id_id", "account_id", "id"),
+        NEVER_AGAIN,
+    )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     capture_id: int = Field(foreign_key="capture.id", sa_type=Key)
     ordinal: int

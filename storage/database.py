@@ -192,6 +192,7 @@ def _pragmas(*, writes: bool, checkpoints: bool, migrates: bool) -> list[str]:
     pragmas = [
         f"wal_autocheckpoint = {1000 if checkpoints else 0}",
         "temp_store = MEMORY",
+        "cache_size = -16384",  # KiB: ten thousand searches in a large index come back to the same pages
         # a migration rebuilds tables that others refer to
         f"foreign_keys = {'OFF' if migrates else 'ON'}",
     ]

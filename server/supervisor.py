@@ -17,7 +17,7 @@ from server.settings import Settings
 
 log = logging.getLogger("bouncemx.supervisor")
 
-TASKS = ("intake", "worker", "web", "webhooks")
+TASKS = {"intake": 0.0, "worker": 0.0, "web": 0.5, "webhooks": 0.5}  # seconds after the start: mail comes first
 TO_MEND = 2  # the exit code of a task that a person must help
 # glibc raises its threshold with the first large mail, and keeps the memory of all that follow (mallopt(3))
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "2"}
@@ -66,7 +66,8 @@ def run(settings: Settings, smtp: str, http: str, *, try_it: bool = False) -> in
     """Runs until SIGTERM or SIGINT. The exit code."""
     if try_it:
         threading.Thread(target=_print_hint, args=(settings, smtp, http), daemon=True).start()
-    tasks = [Task(name, _command(name, settings, smtp, http)) for name in TASKS]
+    now = time.monotonic()
+    tasks = [Task(name, _command(name, settings, smtp, http), starts_at=now + after) for name, after in TASKS.items()]
     return supervise(tasks, settings.limits.drain_timeout + GRACE_SECONDS)
 
 

@@ -2,9 +2,11 @@
 
 import json
 import smtplib
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.e2e.service import dsn, free_port, running
@@ -37,3 +39,24 @@ def test_a_bounce_is_told(tmp_path: Path) -> None:
     assert told["data"]["recipient"] == "jane@shop.example"
     assert told["data"]["message_id"] == "<m@news.example>"
     assert (told["data"]["reason"], told["data"]["status"]) == ("user_unknown", "5.1.1")
+
+
+def test_an_endpoint_that_never_answers_holds_no_mail_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, running(tmp_path) as service, ExitStack() as open_:
+        service.stop()
+        settings = 'webhook_networks_allowed = ["127.0.0.1"]\nauthenticate = false\n'
+        (service.data_dir / "bouncemx.toml").write_text(settings)
+        service.start()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        webhook = json.loads(service.run("webhooks", "add", url, "--json"))
+        for name in ("ann", "bob", "eve"):
+            minted = service.mint(f"{name}@shop.example", "--message-id", f"<{name}@news.example>")
+            with smtplib.SMTP("127.0.0.1", service.smtp, timeout=20) as client:
+                raw = dsn(f"{name}@shop.example", f"<{name}@news.example>")
+                assert client.sendmail("", [minted["return_path"]], raw) == {}
+            silent.settimeout(30)
+            open_.enter_context(silent.accept()[0])  # a try is under way now
+        assert len(service.wait_for_captures(3)) == 3
+        (shown,) = (json.loads(line) for line in service.run("webhooks", "--json").splitlines())
+        assert (shown["id"], shown["delivered"]) == (webhook["id"], 0)
+        assert shown["queued"] >= 3

@@ -22,16 +22,14 @@ from storage.records import (
     Contact,
     Delivery,
     DeliveryWithRevisions,
-    Event,
     Message,
     NewApiKey,
-    NewWebhook,
     Registered,
     Statistics,
     Suppression,
     SuppressionChange,
-    Webhook,
 )
+from storage.webhook_records import Event, NewWebhook, Webhook
 
 _PREFIX = "/api/v1"
 _MOST = 10_000  # addresses or messages of one request

@@ -14,25 +14,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 
-from dns.resolver import NoResolverConfiguration
-
-from handlers import exchangers, pipeline
-from handlers.authenticate import authenticate, stamp
-from handlers.authenticated import Authenticated
+from handlers import pipeline
 from handlers.envelope import Mail
 from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
-from handlers.trust import Claim
-from handlers.words import TrustReason
-from server import sockets
+from server import senders, sockets
 from server.due import Due, utc_now
 from server.reading import BoundedReader, ReaderMissing
 from server.rematch import Rematcher
-from server.resolver import DnsResolver
 from server.rulebook import classifier
-from server.settings import Settings, UserError
+from server.settings import Settings
 from server.sweeping import Sweep
 from storage import database, journal, positions, waiting
 from storage.database import Database, DatabaseUnusable
@@ -45,7 +37,6 @@ log = logging.getLogger("bouncemx.worker")
 CONSUMER = "worker"
 TRIES = 3  # of one mail; then it is held
 _BATCH = 100
-_THREADS = 8  # that wait for DNS
 _IDLE_SECONDS = 0.02  # between two looks at the journal
 _LONGEST_PAUSE = 5.0
 _LOOK_SECONDS = 1.0  # between two looks for segments that can go
@@ -245,7 +236,7 @@ def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterat
     reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
     with suppress(ReaderMissing):  # perhaps later
         reader.warm()
-    asking = sender(settings)
+    asking = senders.of(settings)
     ports = Ports(
         authenticate=asking.authenticate,
         look_up=asking.look_up,
@@ -260,49 +251,3 @@ def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterat
         finally:
             worker.close()
             reader.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Sender:
-    """The steps that ask DNS, over one resolver; without one they know nothing."""
-
-    name: str  # authserv-id (RFC 8601 2.2)
-    resolver: DnsResolver | None
-    threads: ThreadPoolExecutor
-
-    def authenticate(self, mails: Sequence[Mail]) -> list[Authenticated]:
-        if self.resolver is None:
-            return self._some(mails)
-        size = -(-len(mails) // _THREADS) or 1  # handing over one by one costs more than most need
-        parts = [mails[start : start + size] for start in range(0, len(mails), size)]
-        return list(chain.from_iterable(self.threads.map(self._some, parts)))
-
-    def _some(self, mails: Sequence[Mail]) -> list[Authenticated]:
-        return [self._one(mail) for mail in mails]
-
-    def _one(self, mail: Mail) -> Authenticated:
-        found = authenticate(mail, self.resolver, self.name) if self.resolver else None
-        return stamp(mail, found, self.name)
-
-    def look_up(self, claims: Sequence[Claim]) -> list[TrustReason | None]:
-        resolver = self.resolver
-        if resolver is None:
-            return [None] * len(claims)
-        return list(self.threads.map(lambda claim: exchangers.answer(claim, resolver), claims))
-
-
-def sender(settings: Settings) -> _Sender:
-    """The steps that ask DNS. Raises UserError where they are to, and can't."""
-    name = settings.hostname or settings.return_path_domain
-    return _Sender(name, _resolver(settings), ThreadPoolExecutor(_THREADS, thread_name_prefix="dns"))
-
-
-def _resolver(settings: Settings) -> DnsResolver | None:
-    if not settings.authenticate:
-        return None
-    try:
-        return DnsResolver(settings.dns_servers, settings.dns_port)
-    except ValueError as error:
-        raise UserError(f"dns_servers = {list(settings.dns_servers)}: {error}") from None
-    except NoResolverConfiguration:
-        raise UserError("this host names no DNS server: give dns_servers, or authenticate = false") from None

@@ -6,13 +6,13 @@ from server.api.access import Reads
 from server.api.parameters import AskedForEvents
 from server.api.routes import answer, router
 from storage import events as stored
-from storage import records
+from storage import records, webhook_records
 from storage.tables import event
 
 routes = router("events")
 
 
-@routes.get("/events", response_model=records.Items[records.Event], summary="List")
+@routes.get("/events", response_model=records.Items[webhook_records.Event], summary="List")
 def events(access: Reads, asked: AskedForEvents) -> Response:
     """What webhooks tell, oldest first: keep the cursor and ask again with it."""
     statement = stored.SHOWN

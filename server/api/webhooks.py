@@ -13,13 +13,13 @@ from server.api.parameters import AskedForDispatches, AskedForTries, SmallId
 from server.api.problems import Refused, invalid
 from server.api.routes import Shape, answer, router, with_content
 from server.webhooks import signature, target
-from storage import records, webhook_tries
+from storage import records, webhook_records, webhook_tries
 from storage import webhooks as stored
 
 routes = router("webhooks")
 
 
-@routes.get("/webhooks", response_model=records.Answer[records.Webhook], summary="List")
+@routes.get("/webhooks", response_model=records.Answer[webhook_records.Webhook], summary="List")
 def webhooks(access: SetsWebhooks) -> Response:
     """The endpoints, without their secrets."""
     with access.reading() as mine:
@@ -27,7 +27,7 @@ def webhooks(access: SetsWebhooks) -> Response:
 
 
 @routes.post(
-    "/webhooks", status_code=201, response_model=records.NewWebhook, responses=with_content(409), summary="Make"
+    "/webhooks", status_code=201, response_model=webhook_records.NewWebhook, responses=with_content(409), summary="Make"
 )
 def add(access: SetsWebhooks, body: NewWebhook) -> Response:
     """Tells an endpoint what happens from now on. The answer has its secret, this once."""
@@ -41,14 +41,14 @@ def add(access: SetsWebhooks, body: NewWebhook) -> Response:
     return answer({**made, "secret": secret}, 201)
 
 
-@routes.get("/webhooks/{id}", response_model=records.Webhook, summary="Show")
+@routes.get("/webhooks/{id}", response_model=webhook_records.Webhook, summary="Show")
 def one(access: SetsWebhooks, id: SmallId) -> Response:  # noqa: A002 - the name in the document
     """One endpoint, without its secrets."""
     with access.reading() as mine:
         return answer(_known(mine, id))
 
 
-@routes.patch("/webhooks/{id}", response_model=records.Webhook, responses=with_content(), summary="Change")
+@routes.patch("/webhooks/{id}", response_model=webhook_records.Webhook, responses=with_content(), summary="Change")
 def change(access: SetsWebhooks, id: SmallId, body: OtherWebhook) -> Response:  # noqa: A002
     """Gives it another URL, other events, or switches it on (tried at once) or off (nothing is queued meanwhile)."""
     if body.url is not None:
@@ -71,7 +71,10 @@ def remove(access: SetsWebhooks, id: SmallId) -> Response:  # noqa: A002 - the n
 
 
 @routes.post(
-    "/webhooks/{id}/secret", response_model=records.Secret, responses=with_content(), summary="Change the secret"
+    "/webhooks/{id}/secret",
+    response_model=webhook_records.Secret,
+    responses=with_content(),
+    summary="Change the secret",
 )
 def rotate(access: SetsWebhooks, id: SmallId, body: NewSecret) -> Response:  # noqa: A002
     """Signs with a new secret, told this once; the old one signs along for some hours."""
@@ -84,7 +87,7 @@ def rotate(access: SetsWebhooks, id: SmallId, body: NewSecret) -> Response:  # n
     return answer({"secret": secret})
 
 
-@routes.get("/webhooks/{id}/tries", response_model=records.Items[records.Try], summary="History")
+@routes.get("/webhooks/{id}/tries", response_model=records.Items[webhook_records.Try], summary="History")
 def tries(access: SetsWebhooks, id: SmallId, asked: AskedForTries) -> Response:  # noqa: A002
     """The tries, newest first: when, which event, what was answered."""
     with access.reading() as mine:
@@ -93,7 +96,7 @@ def tries(access: SetsWebhooks, id: SmallId, asked: AskedForTries) -> Response: 
     return answer(_page(rows, asked.limit))
 
 
-@routes.get("/webhooks/{id}/events", response_model=records.Items[records.Dispatch], summary="Queue")
+@routes.get("/webhooks/{id}/events", response_model=records.Items[webhook_records.Dispatch], summary="Queue")
 def dispatches(access: SetsWebhooks, id: SmallId, asked: AskedForDispatches) -> Response:  # noqa: A002
     """The events for an endpoint, newest first, and what became of each; `dead` were given up."""
     with access.reading() as mine:
@@ -104,7 +107,9 @@ def dispatches(access: SetsWebhooks, id: SmallId, asked: AskedForDispatches) -> 
     return answer(_page(rows, asked.limit))
 
 
-@routes.post("/webhooks/{id}/redeliver", response_model=records.Queued, responses=with_content(), summary="Send again")
+@routes.post(
+    "/webhooks/{id}/redeliver", response_model=webhook_records.Queued, responses=with_content(), summary="Send again"
+)
 def redeliver(access: SetsWebhooks, id: SmallId, body: Redelivery) -> Response:  # noqa: A002
     """Sends again, under the same ids: these events, or all since a time; where neither is given, the dead ones."""
     ids = [int(name.removeprefix("evt_")) for name in body.events] if body.events is not None else None

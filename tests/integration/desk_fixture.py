@@ -13,9 +13,8 @@ from handlers.classify import Classifier
 from handlers.envelope import Envelope, Mail
 from handlers.pipeline import Ports
 from handlers.words import Profile
-from server import minting
+from server import minting, senders
 from server.settings import Settings
-from server.worker import sender
 from storage import captures, suppressions, tables
 from storage.database import Database, locate, migrate
 from storage.keyring import KeyFile
@@ -39,7 +38,7 @@ class Desk:
         self.settings = Settings(
             data_dir=folder, return_path_domain="rp.example", authenticate=dns_port is not None, **asked
         )
-        asking = sender(self.settings)
+        asking = senders.of(self.settings)
         self.ports = Ports(
             authenticate=asking.authenticate,
             look_up=asking.look_up,

@@ -17,8 +17,7 @@ _PATH = re.compile(rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?({_LOCAL})@({_DOMAIN})>")
 _BARE_POSTMASTER = re.compile(r"<(postmaster)>", re.IGNORECASE)  # RFC 5321 4.1.1.3
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\U0010ffff]+))?")
 
-LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1 is a minimum: wrapped return paths (SRS) are longer, see MAX_PATH
-MAX_PATH_OCTETS = 320
+MAX_PATH_OCTETS = 320  # RFC 5321 4.5.3.1 has 256, with 64 for a local part: wrapped return paths (SRS) are longer
 
 
 @dataclass(frozen=True, slots=True)

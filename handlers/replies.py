@@ -48,7 +48,6 @@ TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 NO_SPACE = Reply(452, "4.3.1", "Insufficient system storage, try again later")
 BUSY = Reply(452, "4.3.1", "Too much mail at once, try again later")
 INTERNAL = Reply(451, "4.3.0", "Local trouble, try again later")
-TLS_UNAVAILABLE = Reply(454, "4.7.0", "TLS not available, try again later")
 
 NOT_RECOGNISED = Reply(500, "5.5.2", "Command not recognised")
 LINE_TOO_LONG = Reply(500, "5.5.2", "Command line too long")

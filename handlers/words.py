@@ -127,7 +127,6 @@ class Cause(StrEnum):
     CAPTURE = "capture"  # a report
     CLOCK = "clock"  # the time for one is over
     OPERATOR = "operator"  # somebody had the captures judged again
-    ERASURE = "erasure"  # what it rested on was erased
 
 
 class Category(StrEnum):

@@ -189,10 +189,6 @@ class Settings(BaseSettings):
     def journal(self) -> Path:
         return self.data_dir / "journal"
 
-    @property
-    def base_return_path(self) -> str:
-        return f"{self.base_local_part}@{self.return_path_domain}"
-
 
 def load(data_dir: Path) -> Settings:
     """The settings for this data folder. Raises UserError that names every wrong field, its value and the way out."""

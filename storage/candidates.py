@@ -13,7 +13,6 @@ from storage.tables import account, delivery, message
 DAYS = 14  # before the notice: no queue keeps a mail for longer
 SHOWN = 10
 COUNTED = 100
-_MOMENT = message.c.created_at.type
 _SENT_AT = func.coalesce(message.c.sent_at, message.c.created_at)
 _STATED = (
     select(

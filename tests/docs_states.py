@@ -39,7 +39,7 @@ whenever the worker came to look.
 
 ## What is told?
 
-Each change is a revision with its cause (`capture`, `clock`, `operator`, `erasure`), in the transaction that made it.
+Each change is a revision with its cause (`capture`, `clock`, `operator`), in the transaction that made it.
 An event goes out where the state or its resolution is another one: `bounce.pending`, `bounce.soft`, `bounce.hard`, and
 `bounce.cleared` where a delivery that was pending, assumed or unproven arrived. A replay changes nothing and tells
 nothing. An earlier report of the same state that comes late is a revision, and no event.

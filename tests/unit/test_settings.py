@@ -33,7 +33,6 @@ def test_nothing_is_needed(tmp_path: Path) -> None:
     found = load(tmp_path / "not there yet")
     assert found == Settings(data_dir=tmp_path / "not there yet")
     assert found.journal == tmp_path / "not there yet" / "journal"
-    assert found.base_return_path == "bounces@bounces.example.test"
 
 
 def test_the_file_and_the_environment_which_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from storage.database import Database, locate, migrate
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
 from storage.store import store
+from tests.dns_fixture import Zone
 from tests.plain_reader import PlainReader
-from tests.unit.dns_fixture import Zone
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ANN, BOB = "ann@shop.example", "bob@shop.example"

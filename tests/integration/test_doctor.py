@@ -20,7 +20,7 @@ from server import doctor
 from server.doctor import Finding, examine
 from server.rulebook import classifier
 from storage import journal
-from tests.unit.dns_fixture import Zone, dns_server, zone
+from tests.dns_fixture import Zone, dns_server, zone
 
 __all__ = ["dns_server", "zone"]  # fixtures
 

@@ -23,12 +23,12 @@ from server.webhooks.post import Post
 from server.webhooks.sender import Sender, Sending
 from storage import events, webhook_tries, webhooks
 from storage.database import Database, locate, migrate
+from tests.dns_fixture import Zone, dns_server, zone
 from tests.integration.api_fixture import Api
 from tests.integration.desk_fixture import ANN, Desk, desk, dsn
 from tests.integration.reached_fixture import audited, reached
 from tests.integration.test_webhook_post import TAKEN, serving
 from tests.integration.webhook_fixture import SECRET, event
-from tests.unit.dns_fixture import Zone, dns_server, zone
 
 __all__ = ["audited", "desk", "dns_server", "reached", "zone"]  # fixtures
 

@@ -11,7 +11,7 @@ from handlers.authenticate import Authentication, Limits, authenticate
 from handlers.envelope import Envelope, Mail
 from handlers.ports import Resolver
 from server.resolver import DnsResolver
-from tests.unit.dns_fixture import Zone, dns_server, zone
+from tests.dns_fixture import Zone, dns_server, zone
 
 __all__ = ["dns_server", "zone"]  # fixtures
 

@@ -11,7 +11,7 @@ import pytest
 
 from handlers.ports import LookupFailed, NoSuchName, Resolver
 from server.resolver import DnsResolver
-from tests.unit.dns_fixture import Zone, dns_server, zone
+from tests.dns_fixture import Zone, dns_server, zone
 
 __all__ = ["dns_server", "zone"]  # fixtures
 

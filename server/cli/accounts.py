@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json, refuse_data_dir
 
 app = typer.Typer(help="The accounts that send.")
 
@@ -13,15 +13,12 @@ app = typer.Typer(help="The accounts that send.")
 def accounts(context: typer.Context, json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The accounts that send."""
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import fields, print_table
-    from server.settings import UserError
+    from server.cli.transactions import reading
     from storage.accounts import listing
 
     if context.invoked_subcommand is not None:
-        source = context.get_parameter_source("data_dir")
-        if source is not None and source.name == "COMMANDLINE":
-            raise UserError(f"--data-dir = {data_dir}: say it behind `accounts {context.invoked_subcommand}`")
+        refuse_data_dir(context)
         return
     with reading(settings.load(data_dir)) as connection:
         print_table(listing(connection), json=json, columns=fields("id", "name", "owner", "created_at"))
@@ -36,11 +33,12 @@ def add(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Make an account."""
-    from server.cli.listings import writing
+    from server import settings
+    from server.cli.transactions import writing
     from server.settings import UserError
     from storage import accounts as stored
 
-    with writing(data_dir) as connection:
+    with writing(settings.load(data_dir)) as connection:
         if stored.find(connection, name) is not None:
             raise UserError(f"account {name!r} is there already")
         try:

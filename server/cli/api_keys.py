@@ -17,8 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="The keys that programs call the AP
 def ls(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The keys, without their secrets."""
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import fields, print_table
+    from server.cli.transactions import reading
     from storage.api_keys import listing
 
     with reading(settings.load(data_dir)) as connection:
@@ -41,7 +41,8 @@ def add(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Make a key and print it: nothing can tell it again."""
-    from server.cli.listings import writing
+    from server import settings
+    from server.cli.transactions import writing
     from server.settings import UserError
     from storage import accounts, api_keys
 
@@ -49,7 +50,7 @@ def add(
         raise UserError("give --account NAME with its --scope SCOPE, or --operator alone")
     now = datetime.now(UTC)
     expires_at = now + timedelta(days=days) if days else None
-    with writing(data_dir) as connection:
+    with writing(settings.load(data_dir)) as connection:
         whose = accounts.find(connection, account) if account is not None else None
         if whose is None and not operator:
             raise UserError(f"account {account!r} is not there: `bouncemx accounts add` makes one")
@@ -67,11 +68,12 @@ def revoke(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Make a key worthless, from now on."""
-    from server.cli.listings import writing
+    from server import settings
+    from server.cli.transactions import writing
     from server.settings import UserError
     from storage import api_keys
 
-    with writing(data_dir) as connection:
+    with writing(settings.load(data_dir)) as connection:
         if not api_keys.revoke(connection, key, datetime.now(UTC)):
             raise UserError(f"key {key} is not there, or was revoked before: `bouncemx api-keys ls` shows them")
     print(f"Key {key} is revoked.")

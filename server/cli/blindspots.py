@@ -22,8 +22,8 @@ def blindspots(json: Json = False, since: Since = None, data_dir: DataDir = DEFA
     Against the bounces that were seen, by gateway and by receiving domain.
     """
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import print_table
+    from server.cli.transactions import reading
     from storage.blindspots import listing
 
     begin = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - timedelta(days=_DAYS)

@@ -22,8 +22,8 @@ def contact(
     What was sent to it, what came back, how each delivery stands, and whether it may be mailed.
     """
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import print_lines
+    from server.cli.transactions import reading
     from server.settings import UserError
     from storage import accounts, timeline
 

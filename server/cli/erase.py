@@ -24,17 +24,14 @@ def erase(
     from server.cli import people
     from server.cli.output import print_lines
     from server.cli.progress import progress
+    from server.cli.transactions import opened
     from server.settings import UserError
-    from storage import database
     from storage.erasure import Order
 
     if "@" not in address:
         raise UserError(f"{address!r}: give an address such as ann@example.com")
     loaded = settings.load(data_dir)
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
-    with database.Database(url) as db:
+    with opened(loaded) as db:
         with db.reader() as connection:
             whose = people.account_id(connection, account)
         order = Order(address, whose, people.named(who), people.checked(why), datetime.now(UTC))

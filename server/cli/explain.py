@@ -82,7 +82,7 @@ def _mail(what: str, loaded: "Settings") -> tuple[bytes, dict[str, Any] | None]:
         return Path(what).read_bytes(), None
     if not re.fullmatch(r"[0-9]{1,19}", what):
         raise UserError(f"{what}: there is no such file, and a capture's id is a number")
-    from server.cli.listings import reading
+    from server.cli.transactions import reading
     from storage import captures
 
     with reading(loaded) as connection:

@@ -46,7 +46,7 @@ def suppressions(
     """The addresses not to mail, that hold now."""
     from server import settings
     from server.cli import people
-    from server.cli.listings import reading
+    from server.cli.transactions import reading
     from storage import hashing
     from storage import suppressions as stored
 
@@ -74,7 +74,7 @@ def resend(
     """Who may get a message again: its recipients with a soft bounce that may still be mailed."""
     from server import settings
     from server.cli import people
-    from server.cli.listings import reading
+    from server.cli.transactions import reading
     from server.settings import UserError
     from storage import resend as stored
 

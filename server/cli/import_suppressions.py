@@ -35,15 +35,12 @@ def import_suppressions(
     from server import addresses_file, settings
     from server.cli import people
     from server.cli.progress import progress
-    from storage import database
+    from server.cli.transactions import opened
 
     loaded = settings.load(data_dir)
     total = sum(map(addresses_file.examine, paths))
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
     added = 0
-    with database.Database(url) as db, progress("addresses", total, shown=True) as told:
+    with opened(loaded) as db, progress("addresses", total, shown=True) as told:
         for path in paths:
             for batch in _batches(path):
                 added += _add(db, account, batch, people.named(who), why)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json, refuse_data_dir
 from server.cli.people import Who, Why
 
 app = typer.Typer(help="Waves of refusals that speak of the sender.")
@@ -17,15 +17,12 @@ _Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="The incid
 def incidents(context: typer.Context, json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Waves of refusals that speak of the sender, newest last."""
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import fields, print_table
-    from server.settings import UserError
+    from server.cli.transactions import reading
     from storage.incidents import listing
 
     if context.invoked_subcommand is not None:
-        source = context.get_parameter_source("data_dir")
-        if source is not None and source.name == "COMMANDLINE":
-            raise UserError(f"--data-dir = {data_dir}: say it behind `incidents {context.invoked_subcommand}`")
+        refuse_data_dir(context)
         return
     columns = fields("id", "account", "provider", "reason", "state", "opened_at", "refusals", "held", "decision")
     with reading(settings.load(data_dir)) as connection:
@@ -45,13 +42,14 @@ def confirm(number: _Number, why: Why, who: Who = "", data_dir: DataDir = DEFAUL
 
 
 def _decide(decision: str, number: int, why: str, who: str, data_dir: Path) -> int:
+    from server import settings
     from server.cli import people
-    from server.cli.listings import writing
+    from server.cli.transactions import writing
     from server.settings import UserError
     from storage import incidents as stored
 
     decide = stored.release if decision == "release" else stored.confirm
-    with writing(data_dir) as connection:
+    with writing(settings.load(data_dir)) as connection:
         try:
             return decide(connection, number, who=people.named(who), why=people.checked(why), now=datetime.now(UTC))
         except stored.NoIncident as none:

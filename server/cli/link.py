@@ -1,17 +1,14 @@
 """bouncemx link, unlink: what a person knows a capture to be about."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from server.cli.options import DEFAULT_DATA_DIR, DataDir
+from server.cli.transactions import writing
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from server.settings import Settings
+    pass
 
 _Capture = Annotated[int, typer.Argument(metavar="CAPTURE", min=0, max=2**63 - 1, help="The capture's id.")]
 _Who = Annotated[str, typer.Option(metavar="NAME", help="Who says so.")]
@@ -36,7 +33,7 @@ def link(
 
     loaded = settings.load(data_dir)
     said = linking.Said(who, why)
-    with _writing(loaded) as connection:
+    with writing(loaded) as connection:
         delivery = linking.delivery(connection, to, recipient, loaded.return_path_domain)
         linking.link(connection, capture, delivery, said)
     print(
@@ -50,17 +47,6 @@ def unlink(capture: _Capture, who: _Who, why: _Why, data_dir: DataDir = DEFAULT_
 
     loaded = settings.load(data_dir)
     said = linking.Said(who, why)
-    with _writing(loaded) as connection:
+    with writing(loaded) as connection:
         linking.unlink(connection, capture, said)
     print(f"Capture {capture} is no longer linked by hand.")
-
-
-@contextmanager
-def _writing(loaded: "Settings") -> "Iterator[Connection]":
-    from storage import database
-
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
-    with database.Database(url) as db, db.writer() as connection:
-        yield connection

@@ -1,19 +1,11 @@
 """bouncemx captures, bounces, messages, suppressions: what is stored; the server may be down."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sqlalchemy import Connection
-
-    from server.settings import Settings
+from server.cli.transactions import reading
 
 
 def captures(
@@ -83,32 +75,6 @@ def suppressions(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> No
     with reading(settings.load(data_dir)) as connection:
         columns = fields("address", "account", "type", "category", "reason", "since", "capture")
         print_table(listing(connection), json=json, columns=columns)
-
-
-@contextmanager
-def reading(loaded: "Settings") -> "Iterator[Connection]":
-    """A transaction that reads, on a data folder that may be empty."""
-    from storage import database
-
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
-    with database.Database(url) as db, db.reader() as connection:
-        yield connection
-
-
-@contextmanager
-def writing(data_dir: "Path") -> "Iterator[Connection]":
-    """A transaction that writes, on a data folder that may be empty."""
-    from server import settings
-    from storage import database
-
-    loaded = settings.load(data_dir)
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
-    with database.Database(url) as db, db.writer() as connection:
-        yield connection
 
 
 def _first(row: dict[str, Any], field: str) -> object:

@@ -31,8 +31,8 @@ def unbounce(
     """
     from server import settings
     from server.cli import people
-    from server.cli.listings import writing
     from server.cli.output import print_lines
+    from server.cli.transactions import writing
     from server.settings import UserError
     from storage.lifting import TooMany, Word
 
@@ -42,7 +42,7 @@ def unbounce(
         raise UserError("--global is for addresses, and for no single account")
     word = Word(people.named(who), people.checked(why), datetime.now(UTC))
     most = settings.load(data_dir).unbounce_per_day
-    with writing(data_dir) as connection:
+    with writing(settings.load(data_dir)) as connection:
         whose = people.account_id(connection, account)
         try:
             lifted = _lift(connection, addresses or [], whose, incident, word, most, everyone=everyone)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json, refuse_data_dir
+from server.cli.transactions import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,9 @@ Limit = Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="At mos
 def webhooks(context: typer.Context, json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """The endpoints that are told what happens, without their secrets; or one of the commands below."""
     if context.invoked_subcommand is not None:
+        refuse_data_dir(context)
         return
     from server import settings
-    from server.cli.listings import reading
     from server.cli.output import fields, print_table
     from storage.webhooks import listing
 
@@ -64,7 +65,7 @@ def add(
     secret = signature.new_secret()
     try:
         target.read(url, sending.policy(loaded))
-        with _writing(loaded) as connection:
+        with writing(loaded) as connection:
             made = stored.add(connection, _account(connection, account), url, types, secret, _now())
     except ValueError as refused:
         raise UserError(f"{url}: {refused}") from None
@@ -233,7 +234,6 @@ def _send(loaded: "Settings", endpoint: dict[str, Any], secrets: "Sequence[str]"
 def _known(webhook: int, data_dir: "Path") -> "Iterator[Connection]":
     """A transaction that reads. Raises UserError where there is no such webhook."""
     from server import settings
-    from server.cli.listings import reading
 
     with reading(settings.load(data_dir)) as connection:
         _check(connection, webhook)
@@ -245,19 +245,8 @@ def _changing(webhook: int, data_dir: "Path") -> "Iterator[Connection]":
     """A transaction that writes. Raises UserError where there is no such webhook."""
     from server import settings
 
-    with _writing(settings.load(data_dir)) as connection:
+    with writing(settings.load(data_dir)) as connection:
         _check(connection, webhook)
-        yield connection
-
-
-@contextmanager
-def _writing(loaded: "Settings") -> "Iterator[Connection]":
-    from storage import database
-
-    loaded.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    url = database.locate(loaded.database_url, loaded.data_dir)
-    database.migrate(url)
-    with database.Database(url) as db, db.writer() as connection:
         yield connection
 
 

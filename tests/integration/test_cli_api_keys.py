@@ -26,9 +26,13 @@ def test_a_name_that_can_be_none_is_refused(bouncemx: Bouncemx, words: list[str]
     assert bouncemx("accounts", "--json").rows == []
 
 
-def test_a_folder_that_would_not_be_used_is_refused(bouncemx: Bouncemx, tmp_path: Path) -> None:
-    said = bouncemx("accounts", "--data-dir", tmp_path / "elsewhere", "add", "shop")
-    assert (said.code, "say it behind `accounts add`" in said.err) == (2, True)
+@pytest.mark.parametrize(
+    "words", [("accounts", "add", "shop"), ("incidents", "release", "1", "--why", "us"), ("webhooks", "enable", "1")]
+)
+def test_a_folder_that_would_not_be_used_is_refused(bouncemx: Bouncemx, tmp_path: Path, words: tuple[str, ...]) -> None:
+    group, command, *more = words
+    said = bouncemx(group, "--data-dir", tmp_path / "elsewhere", command, *more)
+    assert (said.code, f"say it behind `{group} {command}`" in said.err) == (2, True)
 
 
 def test_a_key_is_told_once_and_good_until_revoked(bouncemx: Bouncemx, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from handlers import apply, states
 from handlers.outcome import Bounce, Outcome
 from handlers.words import BounceType
-from storage import originals, pages, shapes
+from storage import batch, originals, pages, shapes
 from storage.columns import address_key
 from storage.tables import account, bounce
 from storage.upsert import insert_new
@@ -34,8 +34,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Store the bounces of captures that are stored; the one of a capture that is there already stays."""
     now = datetime.now(UTC)
     rows = [row(outcome, ordinal, each, now) for outcome in outcomes for ordinal, each in enumerate(outcome.bounces)]
-    if rows:
-        connection.execute(insert_new(connection, bounce), rows)
+    batch.write(connection, insert_new(connection, bounce), rows)
 
 
 def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from handlers import inspection
 from handlers.hints import hints, receiving_domain
 from handlers.outcome import Outcome
 from handlers.words import Detectability, Kind
-from storage import candidates, hand_links, originals, pages, shapes
+from storage import batch, candidates, hand_links, originals, pages, shapes
 from storage.tables import account, capture
 from storage.upsert import insert_new
 
@@ -46,8 +46,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]
     for outcome in outcomes:
         if outcome.mail.position not in known:
             fresh.setdefault(outcome.mail.position, outcome)
-    if fresh:
-        connection.execute(insert_new(connection, capture), [_row(outcome) for outcome in fresh.values()])
+    batch.write(connection, insert_new(connection, capture), [_row(outcome) for outcome in fresh.values()])
     return list(fresh.values())
 
 

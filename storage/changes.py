@@ -10,11 +10,13 @@ from sqlalchemy import Connection, RowMapping, func, or_, select, text
 
 from handlers.effects import Standing, State
 from handlers.events import Event, EventType
+from storage import batch
 from storage.shapes import moment
 from storage.standing import Key
 from storage.tables import account, suppression_change
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=0x6368616E6765)  # "change"
+_LOG = suppression_change.insert()
 SHOWN = select(*suppression_change.c, account.c.name.label("account")).join_from(
     suppression_change, account, suppression_change.c.account_id == account.c.id, isouter=True
 )
@@ -57,7 +59,7 @@ def record(connection: Connection, effects: Sequence[Effect]) -> list[Event]:
         return []
     if connection.dialect.name == "postgresql":  # so that no lower id is committed later, as in storage/events.py
         connection.execute(_LOCK)
-    connection.execute(suppression_change.insert(), [_row(each) for each in effects])
+    batch.write(connection, _LOG, [_row(each) for each in effects])
     return [event for each in effects for event in _events(each)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select, text
 
 from handlers.events import Event
+from storage import batch
 from storage.shapes import moment
 from storage.tables import account, event
 from storage.upsert import insert_new
@@ -44,7 +45,7 @@ def put(connection: Connection, events: Sequence[Event]) -> None:
     fresh = [each for each in events if each.key not in known and new[each.key] is each]
     if fresh:
         counts = _counts(connection, {each.delivery for each in fresh if each.delivery is not None})
-        connection.execute(insert_new(connection, event), [_row(each, counts) for each in fresh])
+        batch.write(connection, insert_new(connection, event), [_row(each, counts) for each in fresh])
 
 
 def after(connection: Connection, account_id: int | None, cursor: int, limit: int) -> Page:

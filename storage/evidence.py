@@ -10,6 +10,7 @@ from handlers.outcome import Outcome
 from handlers.report import RecipientStatus
 from handlers.states import Heard, Word
 from handlers.words import BounceType, Category, Reason
+from storage import batch
 from storage.tables import arrival, bounce, capture
 from storage.upsert import insert_new
 
@@ -21,8 +22,7 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes
         for each in outcome.delivered
     ]
-    if rows:
-        connection.execute(insert_new(connection, arrival), rows)
+    batch.write(connection, insert_new(connection, arrival), rows)
 
 
 def arrivals(connection: Connection, captures: Collection[int]) -> dict[int, tuple[int, ...]]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, select, tuple_
 
 from handlers.effects import Source, Standing, State
 from handlers.words import BounceType, Category, Reason
+from storage import batch
 from storage.tables import suppression
 from storage.upsert import insert_new
 
@@ -56,8 +57,7 @@ def write(connection: Connection, before: Mapping[Key, RowMapping], after: Mappi
         for key, standing in after.items()
         if key in before
     ]
-    if changed:
-        connection.execute(_UPDATE, changed)
+    batch.write(connection, _UPDATE, changed)
     new = [
         {"address": key.address, "account_id": key.account, **columns(each)}
         for key, each in after.items()
@@ -67,7 +67,7 @@ def write(connection: Connection, before: Mapping[Key, RowMapping], after: Mappi
         return set(after)
     statement = insert_new(connection, suppression)
     if connection.dialect.name == "sqlite":  # one writer at a time: nobody else has made any
-        connection.execute(statement, new)
+        batch.write(connection, statement, new)
         return set(after)
     returning = suppression.c.address, suppression.c.account_id
     made = {Key(*row) for row in connection.execute(statement.returning(*returning), new)}

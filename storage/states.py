@@ -15,7 +15,7 @@ from handlers.outcome import Outcome
 from handlers.report import RecipientStatus
 from handlers.states import Change, Place, Standing
 from handlers.words import BounceType, Category, Cause, Reason, Resolution, State
-from storage import evidence, ledger
+from storage import batch, evidence, ledger
 from storage.tables import delivery, delivery_state, state_change
 from storage.upsert import Insert, insert_into
 
@@ -77,12 +77,10 @@ class Revisions:
         """Store them, in the transaction that they were read in. Returns what is to be told."""
         rows = [_row(key, self.standing[key]) for key in sorted(self.touched) if self.standing[key] != Standing()]
         gone = [key for key in self.touched if self.standing[key] == Standing()]
-        if rows:
-            connection.execute(_upsert(connection.dialect.name), rows)
+        batch.write(connection, _upsert(connection.dialect.name), rows)
         if gone:
             connection.execute(delete(delivery_state).where(delivery_state.c.delivery_id.in_(gone)))
-        if self.changes:
-            connection.execute(_REVISE, [_revision(each) for each in self.changes])
+        batch.write(connection, _REVISE, [_revision(each) for each in self.changes])
         return [event for change in self.changes if (event := states.event(change))]
 
 

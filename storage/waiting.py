@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, bindparam, delete, select, text, 
 from handlers import inspection
 from handlers.outcome import Outcome
 from handlers.words import LinkMethod
+from storage import batch
 from storage.tables import waiting
 from storage.upsert import insert_new
 
@@ -37,16 +38,14 @@ def insert(connection: Connection, outcomes: Iterable[Outcome]) -> None:
         if outcome.links
         for row in _rows(outcome.mail.position, [inspection.link(each) for each in outcome.links])
     ]
-    if rows:
-        connection.execute(insert_new(connection, waiting), rows)
+    batch.write(connection, insert_new(connection, waiting), rows)
 
 
 def replace(connection: Connection, capture: int, links: Iterable[Mapping[str, Any]]) -> None:
     """What one capture waits for from now on, by its links; within hold()."""
     connection.execute(delete(waiting).where(waiting.c.capture_id == capture))
     rows = _rows(capture, links)
-    if rows:
-        connection.execute(insert_new(connection, waiting), rows)
+    batch.write(connection, insert_new(connection, waiting), rows)
 
 
 def mark(connection: Connection, registered: Iterable[str]) -> None:

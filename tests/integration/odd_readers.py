@@ -8,6 +8,8 @@ from handlers import ruleset
 from handlers.classify import Classifier
 from handlers.pipeline import understand
 from handlers.ports import Said
+from handlers.report import Report
+from handlers.words import Kind
 
 
 def real(raw: bytes, reverse_path: str) -> Said:
@@ -32,9 +34,21 @@ def obedient(raw: bytes, reverse_path: str) -> Said:
         return real(bytes(1 << 40), reverse_path)
     if order == b"X-Test: nest":
         return obedient(raw, reverse_path)
+    if order == b"X-Test: half":
+        return Said(Report(Kind.OTHER, subject="x" * 200_000, faults=("written by then", _Deadly())), ())
     if order == b"X-Test: fail":
         raise ValueError("a fault of ours\nwith a second line")
     return real(raw, reverse_path)
+
+
+class _Deadly(str):
+    """Ends the process that wants to write it down."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
 
 
 def _die_once(mark: Path) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers import causes
-from handlers.words import BounceType, Category, Reason
+from handlers.words import BounceType, Category, NoticeForm, Reason
 
 PERMANENT_CAUSES = frozenset({Category.UNKNOWN_USER, Category.MAILBOX_FULL})  # of a global bounce (docs/words.md)
 
@@ -20,7 +20,7 @@ class State(StrEnum):
     """How a suppression stands."""
 
     ACTIVE = "active"  # the address must not be mailed
-    HELD = "held"  # an incident would have caused it: it waits for a person's word
+    HELD = "held"  # it waits: to be known for no wave, or for a person's word on the incident that caused it
     LIFTED = "lifted"  # a person took it back; what was received before counts no more
     EXPIRED = "expired"  # its time is over
 
@@ -51,6 +51,7 @@ class Standing:
     type: BounceType = BounceType.HARD
     incident: int | None = None
     lifted_at: datetime | None = None  # the last time that a person lifted it, whatever came since
+    held_until: datetime | None = None  # the first time at which something said of it waits no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,31 @@ class Policy:
         days = self.suppression_days.get(reason)
         return since + timedelta(days=days) if days else None
 
+    def suppression(
+        self, category: Category, reason: Reason, since: datetime, form: NoticeForm | None, capture: int
+    ) -> Standing:
+        """What one proven hard bounce suppresses.
+
+        What a server says of the address counts at once. What it says of the mail or of the sender waits until the
+        window has passed: one of many that are refused says nothing of the address.
+        """
+        made = Standing(category, reason, since, self.expires(reason, since), capture)
+        if speaks_of_address(category, form):
+            return made
+        return replace(made, state=State.HELD, held_until=since + self.incident_window)
+
+
+def speaks_of_address(category: Category, form: NoticeForm | None) -> bool:
+    """Whether it says that the address is dead; a mailbox is full where a report with a status (RFC 3464) says so."""
+    return category is Category.UNKNOWN_USER or (category is Category.MAILBOX_FULL and form is NoticeForm.DSN)
+
 
 def strongest(standing: Standing | None, new: Standing) -> Standing | None:
     """What stands after a bounce that would suppress as `new`; None where nothing changes.
 
     One that holds beats one that is held, the longer one the shorter, the earlier one the later. What was received
-    before a person lifted it is over, and what a person said no bounce touches.
+    before a person lifted it is over, and what a person said no bounce touches. The loser is looked at again when it
+    waits no more (storage/holding.py).
     """
     if standing is None:
         return new
@@ -83,9 +103,12 @@ def strongest(standing: Standing | None, new: Standing) -> Standing | None:
         return None
     if standing.state is State.ACTIVE and standing.source in SAID:
         return None
-    if standing.state is not State.LIFTED and _rank(standing) <= _rank(new):
-        return None
-    return replace(new, lifted_at=standing.lifted_at)
+    if standing.state is State.LIFTED:
+        return replace(new, lifted_at=standing.lifted_at)
+    best = new if _beats(new, standing) else standing
+    until = min(filter(None, (standing.held_until, new.held_until)), default=None)
+    found = replace(best, lifted_at=standing.lifted_at, held_until=until)
+    return None if found == standing else found
 
 
 def said(standing: Standing | None, new: Standing) -> Standing | None:
@@ -97,13 +120,23 @@ def said(standing: Standing | None, new: Standing) -> Standing | None:
         return replace(new, lifted_at=standing.lifted_at if standing else None)
     if standing.source in SAID:
         return None
-    return replace(standing, source=new.source, expires_at=None)
+    return replace(standing, source=new.source, expires_at=None, held_until=None)
+
+
+def _beats(new: Standing, standing: Standing) -> bool:
+    """One whose time is over holds no more than one that is held."""
+    if standing.state is State.EXPIRED and new.state is State.HELD:
+        return _lasts(new) > _lasts(standing)
+    return _rank(new) < _rank(standing)
 
 
 def _rank(each: Standing) -> tuple[bool, float, datetime, int]:
     """The smallest is the strongest."""
-    lasts = each.expires_at.timestamp() if each.expires_at else float("inf")
-    return each.state is State.HELD, -lasts, each.since, each.capture or 0
+    return each.state is State.HELD, -_lasts(each), each.since, each.capture or 0
+
+
+def _lasts(each: Standing) -> float:
+    return each.expires_at.timestamp() if each.expires_at else float("inf")
 
 
 @dataclass(frozen=True, slots=True)

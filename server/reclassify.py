@@ -190,7 +190,7 @@ class Reclassifier:
             pipeline.conclude(_as_sent(by_id[old.id], old), self._ports_of(old), Ledger(connection)) for old in stored
         ]
         for old, outcome in zip(stored, replays.without(connection, found), strict=True):
-            follows = suppressing.facts(old.id, old.capture["received_at"], outcome.suppressions, self._policy)
+            follows = suppressing.facts(old, outcome, self._policy)
             pair = _Pair(old, revision.revised(outcome), follows, of_capture(outcome))
             if not revision.is_same(old, pair.new):
                 yield pair

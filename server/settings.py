@@ -145,7 +145,9 @@ class Settings(BaseSettings):
     global_window_days: int = Field(60, ge=1, le=3650, description="Days within which these must be")
     global_account_days: int = Field(7, ge=0, le=3650, description="Days that an account must be old for that")
     incident_addresses: int = Field(20, ge=2, description="Addresses that one provider must refuse for an incident")
-    incident_window_minutes: int = Field(60, ge=1, le=10080, description="Minutes within which these must be")
+    incident_window_minutes: int = Field(
+        60, ge=1, le=10080, description="Minutes within which, and that a refusal waits"
+    )
     incident_quiet_minutes: int = Field(360, ge=1, le=43200, description="Minutes without another that end it")
     limits: Limits = Limits()
     data_dir: Path = Field(Path("data"), description="The data folder", exclude=True)

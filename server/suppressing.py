@@ -4,19 +4,17 @@ A suppression is the strongest of what suppresses its address since a person lif
 whose captures say something else now are worked out anew, from all that is stored. What a person said is never touched.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, RowMapping
 
-from handlers import effects
 from handlers.effects import PERMANENT_CAUSES, SAID, Policy, Standing, State
 from handlers.events import Event
-from handlers.outcome import Suppression
-from handlers.words import Category, Reason
-from storage import changes, everyone, revision, standing
+from handlers.outcome import Outcome
+from storage import changes, everyone, holding, revision, standing
 from storage.changes import Change, Effect
+from storage.holding import Waves
 from storage.revision import Stored
 from storage.standing import Key
 
@@ -36,18 +34,21 @@ class Effects:
         before = follows(old, self._policy)
         for key in {**before, **now}:
             was, new = before.get(key), now.get(key)
-            if was is None or new is None or _content(was) != _content(new):
+            if was != new:
                 self._said.setdefault(key, {})[old.id] = new
 
     def settle(self, connection: Connection, *, dry: bool = False) -> list[Event]:
         """Store them, or only count, in the transaction that stored the verdicts: the events are put last in it."""
-        rows = standing.read(connection, list(self._said), lock=not dry) if self._said else {}
+        if not self._said:
+            return []
+        rows = standing.read(connection, list(self._said), lock=not dry)
         after: dict[Key, Standing] = {}
         gone: list[Key] = []
-        for key, said in self._said.items():
+        now = datetime.now(UTC)
+        for key, facts, waves in self._facts(connection, rows):
             row = rows.get(key)
             if row is None or row["source"] not in SAID or row["state"] != State.ACTIVE:
-                best = self._best(connection, key, said, row)
+                best = holding.work_out(key, facts, row, waves, now)
                 if best is not None:
                     self._put(key, row, best, after)
                 elif row is not None and row["state"] != State.LIFTED:
@@ -55,66 +56,49 @@ class Effects:
         self.removed += len(gone)
         return [] if dry else _write(connection, rows, after, gone, self._policy)
 
-    def _best(
-        self, connection: Connection, key: Key, said: Mapping[int, Standing | None], row: RowMapping | None
-    ) -> Standing | None:
-        """The strongest of what suppresses the address since it was lifted; what an incident holds is held."""
-        facts = {
-            capture: fact for capture, fact in _stored(connection, key, self._policy).items() if capture not in said
-        }
-        lifted_at = row["lifted_at"] if row else None
-        best: Standing | None = None
-        for fact in [*facts.values(), *filter(None, said.values())]:
-            if lifted_at is None or fact.since > lifted_at:
-                best = effects.strongest(best, _held(fact, row)) or best
-        return best and replace(best, lifted_at=lifted_at)
+    def _facts(
+        self, connection: Connection, rows: Mapping[Key, RowMapping]
+    ) -> Iterator[tuple[Key, list[Standing], Waves]]:
+        """For each address all that suppresses it by now, with the waves that brought it."""
+        stored = holding.stored(connection, self._said.keys(), self._policy)
+        facts = {key: {**stored.get(key, {}), **said} for key, said in self._said.items()}
+        captures = [number for each in facts.values() for number in each]
+        waves = holding.brought(connection, captures, rows.values())
+        for key, by_capture in facts.items():
+            yield key, [each for each in by_capture.values() if each], waves
 
     def _put(self, key: Key, row: RowMapping | None, best: Standing, after: dict[Key, Standing]) -> None:
         was = standing.standing(row) if row else None
         if was is None or was.state is State.LIFTED:
             self.added += 1
-        elif (was.capture, _content(was)) == (best.capture, _content(best)):
-            return
         elif was.capture == best.capture:
-            self.changed += 1
+            same = (was.category, was.reason) == (best.category, best.reason)
+            if same and (was.state is State.EXPIRED or _waits(was) == _waits(best)):
+                return
+            self.changed += not same
         after[key] = best
 
 
 def follows(stored: Stored, policy: Policy) -> dict[Key, Standing]:
     """What a capture suppresses as it is stored."""
     return {
-        Key(row["address_key"], row["account_id"]): _fact(row, stored.id, stored.capture["received_at"], policy)
+        Key(row["address_key"], row["account_id"]): holding.fact(row, stored.capture, policy)
         for row in stored.bounces
         if row["suppresses"]
     }
 
 
-def facts(capture: int, since: datetime, found: Iterable[Suppression], policy: Policy) -> dict[Key, Standing]:
+def facts(old: Stored, outcome: Outcome, policy: Policy) -> dict[Key, Standing]:
     """What a capture suppresses as it is judged now."""
+    since, form = old.capture["received_at"], outcome.notice_form
     return {
-        revision.key_of(each): Standing(each.category, each.reason, since, policy.expires(each.reason, since), capture)
-        for each in found
+        revision.key_of(each): policy.suppression(each.category, each.reason, since, form, old.id)
+        for each in outcome.suppressions
     }
 
 
-def _stored(connection: Connection, key: Key, policy: Policy) -> dict[int, Standing]:
-    rows = revision.suppressing(connection, key)
-    return {row["capture_id"]: _fact(row, row["capture_id"], row["received_at"], policy) for row in rows}
-
-
-def _fact(row: RowMapping, capture: int, since: datetime, policy: Policy) -> Standing:
-    reason = Reason(row["reason"])
-    return Standing(Category(row["category"]), reason, since, policy.expires(reason, since), capture)
-
-
-def _held(fact: Standing, row: RowMapping | None) -> Standing:
-    if row and row["state"] == State.HELD and row["reason"] == fact.reason:
-        return replace(fact, state=State.HELD, incident=row["incident_id"])
-    return fact
-
-
-def _content(each: Standing) -> tuple[str, str]:
-    return each.category, each.reason
+def _waits(each: Standing) -> tuple[State, datetime | None, int | None]:
+    return each.state, each.held_until, each.incident
 
 
 def _write(
@@ -126,6 +110,11 @@ def _write(
         Effect(key, Change.ADDED, after[key], now)
         for key in after
         if key in written and after[key].state is State.ACTIVE and not _holds(rows.get(key))
+    ]
+    made += [
+        Effect(key, Change.HELD, after[key], now, State.ACTIVE if _holds(rows.get(key)) else None)
+        for key in after
+        if key in written and after[key].state is State.HELD and not (key in rows and rows[key]["state"] == State.HELD)
     ]
     made += [
         Effect(key, Change.LIFTED, standing.standing(rows[key]), now, why="judged again")

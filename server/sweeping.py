@@ -1,4 +1,4 @@
-"""The worker's other clock: suppressions that expire, incidents that close, accounts that come of age."""
+"""The worker's other clock: suppressions that come or expire, incidents that close, accounts that come of age."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from handlers.effects import Policy
 from storage.database import Database
 from storage.sweep import sweep
 
-_EVERY_SECONDS = 30.0
+_EVERY_SECONDS = 10.0
 
 
 class Sweep:
@@ -28,7 +28,7 @@ class Sweep:
         moment = time.monotonic()
         if self._looked is not None and moment - self._looked < self._every:
             return
-        self._looked = moment
         now = min(self._now(), read_until) if read_until else self._now()
         with self._db.writer() as connection:
-            sweep(connection, self._policy, now)
+            more = sweep(connection, self._policy, now)
+        self._looked = None if more else moment

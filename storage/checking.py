@@ -16,7 +16,7 @@ from storage.columns import address_key
 from storage.shapes import moment
 from storage.tables import suppression
 
-_COLUMNS = ("address", "account_id", "state", "type", "category", "reason", "since", "expires_at")
+_COLUMNS = ("address", "account_id", "state", "type", "category", "reason", "since", "expires_at", "held_until")
 _TYPED = [suppression.c[name] for name in _COLUMNS]
 _FIELDS = ", ".join(f"s.{name}" for name in _COLUMNS)
 # CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
@@ -41,6 +41,7 @@ class Found(NamedTuple):
     reason: str | None
     since: datetime
     expires_at: datetime | None
+    held_until: datetime | None  # of a held one: eligible until then, unless a wave brought it
     globally: bool  # ineligible for everyone, whatever the account has of its own
 
     def shape(self) -> dict[str, Any]:
@@ -53,6 +54,7 @@ class Found(NamedTuple):
             "reason": self.reason,
             "since": moment(self.since),
             "expires_at": moment(self.expires_at),
+            "held_until": moment(self.held_until),
             "globally_ineligible": self.globally,
         }
 
@@ -117,14 +119,15 @@ def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Se
 
 
 def _found(row: Sequence[Any], now: datetime) -> Found:
-    _, account_id, said, kind, category, reason, since, expires_at = row
+    _, account_id, said, kind, category, reason, since, expires_at, held_until = row
     state = _STATES[said]
     if state is State.ACTIVE and expires_at is not None and expires_at <= now:
         state = State.EXPIRED
     holds = state is State.ACTIVE
+    until = held_until if state is State.HELD else None
     if account_id is None:
-        return Found(not holds, state, kind, None, None, since, expires_at, holds)
-    return Found(not holds, state, kind, category, reason, since, expires_at, False)
+        return Found(not holds, state, kind, None, None, since, expires_at, until, holds)
+    return Found(not holds, state, kind, category, reason, since, expires_at, until, False)
 
 
 def _join(one: Found, other: Found) -> Found:
@@ -139,5 +142,6 @@ def _join(one: Found, other: Found) -> Found:
         shown.reason,
         shown.since,
         shown.expires_at,
+        shown.held_until,
         one.globally or other.globally,
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, selec
 from handlers import effects
 from handlers.effects import PERMANENT_CAUSES, Policy, Report, Source, Standing, State
 from handlers.events import Event, EventType
-from handlers.words import BounceType, Category, Reason
+from handlers.words import BounceType, Category, NoticeForm, Reason
 from storage import standing
 from storage.changes import Change, Effect
 from storage.standing import Key, chunks
@@ -71,7 +71,7 @@ def _judge(
     connection: Connection, address: str, stands: Standing | None, policy: Policy, now: datetime
 ) -> Standing | None:
     """The suppression for everyone, of the earliest reports that are enough; None where they are not."""
-    rows = _reports(connection, address)
+    rows = _reports(connection, address, now - policy.incident_window)
     reports = [Report(row["received_at"], _owner(row), row["created_at"]) for row in rows]
     lifted = stands.lifted_at if stands else None
     at = effects.everywhere(reports, policy, now, lifted)
@@ -90,8 +90,11 @@ def _judge(
     )
 
 
-def _reports(connection: Connection, address: str) -> list[RowMapping]:
-    """The proven bounces for a permanent cause; not those that an account lifted the suppression of since."""
+def _reports(connection: Connection, address: str, waited: datetime) -> list[RowMapping]:
+    """The proven bounces for a permanent cause; not those that an account lifted the suppression of since.
+
+    What waits before it suppresses (handlers.effects.speaks_of_address) counts where it came before `waited`.
+    """
     own = and_(suppression.c.address == bounce.c.address_key, suppression.c.account_id == bounce.c.account_id)
     of_account = account.c.created_at, account.c.owner, bounce.c.account_id
     statement = (
@@ -103,6 +106,11 @@ def _reports(connection: Connection, address: str) -> list[RowMapping]:
             bounce.c.address_key == address,
             bounce.c.suppresses,
             bounce.c.category.in_(PERMANENT_CAUSES),
+            or_(
+                bounce.c.category == Category.UNKNOWN_USER,
+                capture.c.notice_form == NoticeForm.DSN,
+                capture.c.received_at <= waited,
+            ),
             or_(suppression.c.lifted_at.is_(None), capture.c.received_at > suppression.c.lifted_at),
         )
         .order_by(bounce.c.id.desc())

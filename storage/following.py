@@ -4,7 +4,6 @@ A constant number of statements a batch, none where nothing bounced hard.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -29,7 +28,7 @@ def follow(
     made = [*watched.effects, *_suppress(connection, candidates)]
     dead: dict[str, datetime] = {}
     for key, each in candidates:
-        if each.category in PERMANENT_CAUSES:
+        if each.category in PERMANENT_CAUSES and each.state is State.ACTIVE:
             dead[key.address] = min(each.since, dead.get(key.address, each.since))
     told: list[Event] = []
     if dead:
@@ -46,10 +45,8 @@ def _candidates(outcomes: Sequence[Outcome], watched: Watched, policy: Policy) -
         )
         for each in outcome.suppressions:
             key = Key(address_key(each.address), each.account.id if each.account else None)
-            new = Standing(each.category, each.reason, at, policy.expires(each.reason, at), position, type=each.type)
-            wave = waves.get(key.address)
-            incident = watched.holding(wave) if wave else None
-            yield key, new if incident is None else replace(new, state=State.HELD, incident=incident)
+            new = policy.suppression(each.category, each.reason, at, outcome.notice_form, position)
+            yield key, watched.judged(waves.get(key.address), new)
 
 
 def _suppress(connection: Connection, candidates: Sequence[tuple[Key, Standing]]) -> list[Effect]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from handlers import causes
-from handlers.effects import Policy, Source, State
+from handlers.effects import Policy, Source, Standing, State
 from handlers.events import Event, EventType
 from handlers.outcome import Bounce, Outcome
 from storage import changes, events, pages, standing
@@ -58,10 +58,15 @@ class Watched:
     effects: tuple[Effect, ...] = ()  # of what is held since
     events: tuple[Event, ...] = ()
 
-    def holding(self, wave: Wave) -> int | None:
-        """The incident that holds a suppression of this wave."""
-        found = self.running.get(wave)
-        return found["id"] if found and found["decision"] != CONFIRMED else None
+    def judged(self, wave: Wave | None, new: Standing) -> Standing:
+        """What an incident makes of a suppression that is of this wave."""
+        found = self.running.get(wave) if wave else None
+        return new if found is None else judged(new, found["id"], confirmed=found["decision"] == CONFIRMED)
+
+
+def judged(new: Standing, incident: int, *, confirmed: bool) -> Standing:
+    """A suppression that an incident caused: it waits for a person's word, and for no time."""
+    return replace(new, state=State.ACTIVE if confirmed else State.HELD, incident=incident, held_until=None)
 
 
 def wave_of(each: Bounce) -> Wave:
@@ -173,16 +178,20 @@ def _hold(connection: Connection, opened: RowMapping) -> list[Effect]:
     statement = select(suppression).where(
         suppression.c.account_id == opened["account_id"],
         suppression.c.address.in_(caused),
-        suppression.c.state == State.ACTIVE,
+        or_(
+            suppression.c.state == State.ACTIVE,
+            and_(suppression.c.state == State.HELD, suppression.c.incident_id.is_(None)),
+        ),
         suppression.c.source == Source.BOUNCE,
         suppression.c.reason == opened["reason"],
         ~otherwise,
     )
     rows = connection.execute(statement.with_for_update()).mappings().all()
-    after = standing.turned(rows, state=State.HELD, incident=opened["id"])
-    standing.write(connection, standing.by_key(rows), after)
+    before = standing.by_key(rows)
+    after = standing.turned(rows, state=State.HELD, incident=opened["id"], held_until=None)
+    standing.write(connection, before, after)
     at = opened["opened_at"]
-    return [Effect(key, Change.HELD, each, at, was=State.ACTIVE) for key, each in after.items()]
+    return [Effect(key, Change.HELD, each, at, was=State(before[key]["state"])) for key, each in after.items()]
 
 
 def _of_wave(row: RowMapping) -> ColumnElement[bool]:
@@ -198,6 +207,7 @@ def release(
 ) -> int:
     """It was the sender: none of the suppressions that it holds comes. How many they were.
 
+    One for which something else waits too is worked out when that waits no more (storage/holding.py).
     Reports that were received before suppress none of them again. Raises NoIncident, also for another account's.
     """
     _allow(connection, number, account_id)
@@ -223,8 +233,10 @@ def _allow(connection: Connection, number: int, account_id: int | None) -> None:
 def _decide(connection: Connection, number: int, decision: str, *, who: str, why: str, now: datetime) -> int:
     values = {"decision": decision, "decided_at": now, "who": who, "why": why}
     connection.execute(update(incident).where(incident.c.id == number), values)
-    held = suppression.c.state == State.HELD, suppression.c.incident_id == number
-    rows = connection.execute(select(suppression).where(*held).with_for_update()).mappings().all()
+    held = and_(suppression.c.state == State.HELD, suppression.c.incident_id == number)
+    if decision == RELEASED:
+        held = and_(held, suppression.c.held_until.is_(None))
+    rows = connection.execute(select(suppression).where(held).with_for_update()).mappings().all()
     if decision == RELEASED:
         after = standing.turned(rows, state=State.LIFTED, lifted_at=now)
     else:

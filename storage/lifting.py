@@ -72,7 +72,7 @@ def _stands() -> ColumnElement[bool]:
 
 def _lift(connection: Connection, rows: Sequence[RowMapping], word: Word, most: int) -> list[Key]:
     _refuse_too_many(connection, rows, word.now, most)
-    after = standing.turned(rows, state=State.LIFTED, lifted_at=word.now)
+    after = standing.turned(rows, state=State.LIFTED, lifted_at=word.now, held_until=None)
     standing.write(connection, standing.by_key(rows), after)
     made = [Effect(key, Change.LIFTED, each, word.now, who=word.who, why=word.why) for key, each in after.items()]
     events.put(connection, changes.record(connection, made))

@@ -249,6 +249,7 @@ class Suppression(TypedDict):
     source: str
     expires_at: str | None
     incident: int | None
+    held_until: str | None
 
 
 class Standing(TypedDict):
@@ -261,6 +262,7 @@ class Standing(TypedDict):
     reason: str | None
     since: str
     expires_at: str | None
+    held_until: str | None
     globally_ineligible: bool
 
 

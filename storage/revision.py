@@ -135,16 +135,6 @@ def deliveries(old: Stored, new: Revised) -> set[int]:
     return {*old.arrived, *new.arrived, *bounced} - {None}
 
 
-def suppressing(connection: Connection, key: Key) -> Sequence[RowMapping]:
-    """The bounces that suppress this address, as they are stored."""
-    found = (
-        select(bounce.c.capture_id, bounce.c.category, bounce.c.reason, capture.c.received_at)
-        .join_from(bounce, capture, bounce.c.capture_id == capture.c.id)
-        .where(bounce.c.address_key == key.address, bounce.c.account_id == key.account, bounce.c.suppresses)
-    )
-    return connection.execute(found).mappings().all()
-
-
 def key_of(found: Suppression) -> Key:
     """What it is known by when it is stored."""
     return Key(address_key(found.address), found.account.id if found.account else None)

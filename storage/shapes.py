@@ -132,6 +132,7 @@ def suppression(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
         "source": row["source"],
         "expires_at": moment(row["expires_at"]),
         "incident": row["incident_id"],
+        "held_until": moment(row["held_until"]) if row["state"] == "held" else None,
     }
 
 

@@ -29,7 +29,7 @@ _EVERYONES = select(suppression).where(
     suppression.c.account_id.is_(None), suppression.c.address.in_(bindparam("keys", expanding=True))
 )
 _COLUMNS = ("state", "source", "type", "category", "reason", "since")
-_CHANGED = (*_COLUMNS, "expires_at", "capture_id", "incident_id", "lifted_at")
+_CHANGED = (*_COLUMNS, "expires_at", "capture_id", "incident_id", "lifted_at", "held_until")
 _UPDATE = (
     update(suppression)
     .where(suppression.c.id == bindparam("row_id"))
@@ -77,7 +77,7 @@ def write(connection: Connection, before: Mapping[Key, RowMapping], after: Mappi
 def remove(connection: Connection, rows: Sequence[RowMapping]) -> None:
     """These were never to be; where a person lifted one before, that stays known."""
     lifted = [row for row in rows if row["lifted_at"] is not None]
-    write(connection, by_key(lifted), turned(lifted, state=State.LIFTED))
+    write(connection, by_key(lifted), turned(lifted, state=State.LIFTED, held_until=None))
     for chunk in chunks([row["id"] for row in rows if row["lifted_at"] is None]):
         connection.execute(delete(suppression).where(suppression.c.id.in_(chunk)))
 
@@ -85,7 +85,7 @@ def remove(connection: Connection, rows: Sequence[RowMapping]) -> None:
 def columns(each: Standing) -> dict[str, Any]:
     """The columns that a standing fills."""
     return {
-        **{name: getattr(each, name) for name in (*_COLUMNS, "expires_at", "lifted_at")},
+        **{name: getattr(each, name) for name in (*_COLUMNS, "expires_at", "lifted_at", "held_until")},
         "capture_id": each.capture,
         "incident_id": each.incident,
     }
@@ -104,6 +104,7 @@ def standing(row: RowMapping) -> Standing:
         type=BounceType(row["type"]),
         incident=row["incident_id"],
         lifted_at=row["lifted_at"],
+        held_until=row["held_until"],
     )
 
 

@@ -38,6 +38,12 @@ class Suppression(SQLModel, table=True):
             sqlite_where=text("incident_id IS NOT NULL"),
             postgresql_where=text("incident_id IS NOT NULL"),
         ),
+        Index(
+            "ix_suppression_held_until",
+            "held_until",
+            sqlite_where=text("held_until IS NOT NULL"),
+            postgresql_where=text("held_until IS NOT NULL"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     account_id: int | None = Field(foreign_key="account.id")
@@ -52,6 +58,7 @@ class Suppression(SQLModel, table=True):
     capture_id: int | None = Field(sa_type=Key)  # outlives the capture, so it refers to nothing
     incident_id: int | None = Field(sa_type=Key)
     lifted_at: datetime | None
+    held_until: datetime | None  # storage/holding.py looks at it again then
 
 
 class SuppressionChange(SQLModel, table=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from handlers import effects
 from handlers.effects import Source, Standing, State
@@ -83,26 +83,34 @@ def expire(connection: Connection, now: datetime) -> int:
 def listing(
     connection: Connection,
     account_name: str | None = None,
+    state: State | None = State.ACTIVE,
     *,
-    newest_first: bool = False,
     now: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Every suppression as `suppressions --json` shows it, newest last; for an account those that hold for it.
+    """The suppressions as `suppressions --json` shows them, newest last; for an account those that hold for it.
 
-    Held and expired ones are among them, and say so; lifted ones are not.
+    Those that stand so now: what must not be mailed, where nothing else is asked for. None: all, and each says how.
     """
     now = now or datetime.now(UTC)
-    statement = shown(account_name)
-    for each in pages.rows(connection, statement, suppression.c.id, page=500, newest_first=newest_first):
+    statement = shown(state, now)
+    if account_name is not None:
+        statement = statement.where(or_(suppression.c.account_id.is_(None), account.c.name == account_name))
+    for each in pages.rows(connection, statement, suppression.c.id, page=500):
         yield shapes.suppression(each, now)
 
 
-def shown(account_name: str | None = None) -> Select[Any]:
-    """The rows of listing()."""
-    statement = SHOWN.where(suppression.c.state != State.LIFTED)
-    if account_name is None:
-        return statement
-    return statement.where(or_(suppression.c.account_id.is_(None), account.c.name == account_name))
+def shown(state: State | None, now: datetime) -> Select[Any]:
+    """The rows of listing(). One whose time is over has expired, logged or not."""
+    over = and_(suppression.c.expires_at.is_not(None), suppression.c.expires_at <= now)
+    match state:
+        case None:
+            return SHOWN
+        case State.ACTIVE:
+            return SHOWN.where(suppression.c.state == state, ~over)
+        case State.EXPIRED:
+            return SHOWN.where(or_(suppression.c.state == state, and_(suppression.c.state == State.ACTIVE, over)))
+        case _:
+            return SHOWN.where(suppression.c.state == state)
 
 
 def _standing(each: Said, account_id: int | None, now: datetime, source: Source) -> Standing:

@@ -1,21 +1,24 @@
-"""What time alone brings about: suppressions that expire, incidents that close, accounts that come of age."""
+"""What time alone brings about: suppressions that come or expire, incidents that close, accounts that come of age."""
 
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from handlers.effects import Policy
-from storage import changes, events, everyone, incidents, positions, suppressions
+from storage import changes, events, everyone, holding, incidents, positions, suppressions
 
 _NAME = "sweep"
 
 
-def sweep(connection: Connection, policy: Policy, now: datetime) -> None:
-    """Bring everything up to `now`; doing it again, or late, comes to the same."""
+def sweep(connection: Connection, policy: Policy, now: datetime) -> bool:
+    """Bring everything up to `now`; doing it again, or late, comes to the same. True: there is more to do."""
     last = positions.get(connection, _NAME) or int(now.timestamp())
+    waited = holding.due(connection, policy, now)
+    events.put(connection, [*changes.record(connection, waited.effects), *waited.told])
     suppressions.expire(connection, now)
-    told = incidents.close(connection, policy, now)
+    told = [] if waited.more else incidents.close(connection, policy, now)  # which forgets what waves are made of
     effects, globally = everyone.mature(connection, policy, datetime.fromtimestamp(last, UTC), now)
     told += [*changes.record(connection, effects), *globally]
     positions.put(connection, _NAME, int(now.timestamp()))
     events.put(connection, told)
+    return waited.more

@@ -91,6 +91,9 @@ class SuppressionsAsked(Turning):
     address: Address | None = Field(None, description="Case is ignored")
     type: BounceType | None = None
     reason: Reason | None = None
+    state: Literal["active", "held", "lifted", "expired", "all"] = Field(
+        "active", description="How they stand; `active` ones must not be mailed now"
+    )
 
 
 class Following(Turning):

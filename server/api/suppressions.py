@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
+from handlers.effects import State
 from server import exports
 from server.api.access import Reads, Suppresses
 from server.api.bodies import Addresses, Unbounce, Unwanted
@@ -26,8 +27,9 @@ _Form = Annotated[exports.Format, Query(alias="format")]
 
 @routes.get("/suppressions", response_model=records.Items[records.Suppression], summary="List")
 def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
-    """What holds for the account: its own, and everyone's."""
-    statement = stored.shown()
+    """What must not be mailed now: the account's own, and everyone's. `state` asks for others."""
+    now = datetime.now(UTC)
+    statement = stored.shown(None if asked.state == "all" else State(asked.state), now)
     if asked.address is not None:
         statement = statement.where(suppression.c.address == address_key(asked.address))
     if asked.type is not None:
@@ -36,7 +38,7 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
         statement = statement.where(suppression.c.reason == asked.reason)
     with access.reading() as mine:
         page = mine.page(statement, suppression.c.id, suppression.c.account_id, asked, shared=True)
-    return answer(page.shown(shapes.suppression))
+    return answer(page.shown(lambda row: shapes.suppression(row, now)))
 
 
 @routes.post("/suppressions", response_model=records.Added, responses=with_content(), summary="Suppress")
@@ -91,13 +93,13 @@ def export(access: Reads, form: _Form = exports.Format.CSV) -> Response:
 
 def _holding(access: Reads) -> Iterator[dict[str, Any]]:
     """Page by page, each in a transaction of its own: a slow reader keeps none open."""
-    asked = Turning(order=Order.OLDEST, limit=1000)
+    asked, holding = Turning(order=Order.OLDEST, limit=1000), stored.shown(State.ACTIVE, datetime.now(UTC))
     more = True
     while more:
         with access.reading() as mine:
-            page = mine.page(stored.shown(), suppression.c.id, suppression.c.account_id, asked, shared=True)
+            page = mine.page(holding, suppression.c.id, suppression.c.account_id, asked, shared=True)
         for row in map(shapes.suppression, page.rows):
-            if row["state"] == "active" and not row["address"].startswith(hashing.PREFIX):
+            if not row["address"].startswith(hashing.PREFIX):
                 yield row
         asked, more = asked.model_copy(update={"cursor": page.cursor}), page.more
 

@@ -54,9 +54,7 @@ def suppressions(
         people.account_id(connection, account)
         found = stored.listing(connection, account or None, now=datetime.now(UTC))
         rows = (
-            {name: row[name] for name in _SUPPRESSION}
-            for row in found
-            if row["state"] == "active" and not row["address"].startswith(hashing.PREFIX)
+            {name: row[name] for name in _SUPPRESSION} for row in found if not row["address"].startswith(hashing.PREFIX)
         )
         if table is SuppressionTable.POSTFIX:
             _write_postfix(rows)

@@ -66,15 +66,21 @@ def messages(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         print_table(listing(connection), json=json, columns=columns)
 
 
-def suppressions(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """The addresses not to mail again."""
+def suppressions(
+    json: Json = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are held, lifted or expired.")] = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """The addresses not to mail now."""
+    from handlers.effects import State
     from server import settings
     from server.cli.output import fields, print_table
     from storage.suppressions import listing
 
     with reading(settings.load(data_dir)) as connection:
-        columns = fields("address", "account", "type", "category", "reason", "since", "capture")
-        print_table(listing(connection), json=json, columns=columns)
+        names = "address", "account", "type", "category", "reason", "since", "capture"
+        columns = fields(*names, "state") if everything else fields(*names)
+        print_table(listing(connection, state=None if everything else State.ACTIVE), json=json, columns=columns)
 
 
 def _first(row: dict[str, Any], field: str) -> object:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from handlers.effects import State
 from server.web.listing import Page, Row, turn
 from server.web.parameters import BouncesAsked, CapturesAsked, SuppressionsAsked, Turning
 from storage import bounces, captures, pages, shapes, suppressions
@@ -78,7 +79,7 @@ def messages_page(connection: Connection, asked: Turning) -> Page:
 
 def suppressions_page(connection: Connection, asked: SuppressionsAsked) -> Page:
     now = datetime.now(UTC)
-    statement = _between(suppressions.shown(), suppression.c.id, asked)
+    statement = _between(suppressions.shown(State.ACTIVE, now), suppression.c.id, asked)
     if asked.address is not None:
         statement = statement.where(suppression.c.address == address_key(asked.address))
 

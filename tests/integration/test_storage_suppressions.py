@@ -41,7 +41,8 @@ def bounced(database: Database, address: str, account: Account, **fields: object
 
 def shown(database: Database, account: str | None = None) -> list[tuple[str, str | None, str]]:
     with database.reader() as connection:
-        return [(e["address"], e["account"], e["state"]) for e in suppressions.listing(connection, account, now=NOW)]
+        found = suppressions.listing(connection, account, None, now=NOW)
+        return [(e["address"], e["account"], e["state"]) for e in found if e["state"] != State.LIFTED]
 
 
 def log(database: Database) -> list[tuple[str, str, str | None]]:
@@ -72,6 +73,7 @@ def test_a_person_says_it_once(database: Database, acme: Account, owned: bool) -
             "source": "person",
             "expires_at": None,
             "incident": None,
+            "held_until": None,
         }
     assert log(database) == [("ann@x.example", "added", "bob"), ("bob@x.example", "added", "bob")]
     assert told(database) == [("suppression.added", "ann@x.example"), ("suppression.added", "bob@x.example")]
@@ -147,7 +149,9 @@ class TestCheck:
         with database.reader() as connection:
             found = check(connection, acme.id, ["ann@x.example"], NOW)["ann@x.example"]
             assert (found.eligible, found.state) == (True, state)
-            assert [each["state"] for each in suppressions.listing(connection, now=NOW)] == [state]
+            assert [each["state"] for each in suppressions.listing(connection, state=None, now=NOW)] == [state]
+            assert [each["state"] for each in suppressions.listing(connection, state=state, now=NOW)] == [state]
+            assert list(suppressions.listing(connection, now=NOW)) == []
         say(database, None, "ann@x.example")
         with database.reader() as connection:
             found = check(connection, acme.id, ["ann@x.example"], NOW)["ann@x.example"]

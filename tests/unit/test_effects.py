@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handlers import causes, profiles
 from handlers.effects import Policy, Report, Source, Standing, State, everywhere, said, strongest
-from handlers.words import Category, Profile, Reason
+from handlers.words import Category, NoticeForm, Profile, Reason
 
 NOW = datetime(2026, 5, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -36,6 +36,10 @@ BOUNCES = st.builds(
     st.sampled_from([Reason.USER_UNKNOWN, Reason.MAILBOX_FULL, Reason.SPAM_CONTENT, Reason.VIRUS_FOUND]),
     st.integers(1, 9),
     state=st.sampled_from([State.ACTIVE, State.HELD]),
+).flatmap(
+    lambda made: st.sampled_from(
+        [made, replace(made, held_until=made.since + POLICY.incident_window)] if made.state is State.HELD else [made]
+    )
 )
 
 
@@ -56,6 +60,31 @@ def test_the_longest_stands_and_of_equals_the_first() -> None:
 def test_one_that_holds_beats_one_that_is_held() -> None:
     held = bounce(1, state=State.HELD, incident=4)
     assert all(after(*order) == bounce(2) for order in permutations([held, bounce(2)]))
+
+
+def test_what_waits_is_known_of_what_holds() -> None:
+    waits = bounce(1, Reason.MAILBOX_FULL, state=State.HELD, held_until=NOW + 2 * DAY)
+    assert after(waits, bounce(3)) == replace(bounce(3), held_until=NOW + 2 * DAY)
+    over = bounce(0, Reason.SPAM_CONTENT, state=State.EXPIRED)
+    assert after(waits, standing=over) == waits
+
+
+@pytest.mark.parametrize(
+    ("category", "form", "at_once"),
+    [
+        (Category.UNKNOWN_USER, NoticeForm.DSN, True),
+        (Category.UNKNOWN_USER, NoticeForm.SEPARATE, True),
+        (Category.MAILBOX_FULL, NoticeForm.DSN, True),
+        (Category.MAILBOX_FULL, NoticeForm.TEXT, False),
+        (Category.MAILBOX_FULL, None, False),
+        *[(each, NoticeForm.DSN, False) for each in (Category.SPAM, Category.CONTENT, Category.POLICY, Category.OTHER)],
+    ],
+)
+def test_what_is_said_of_the_address_counts_at_once(category: Category, form: NoticeForm | None, at_once: bool) -> None:
+    found = POLICY.suppression(category, Reason.UNKNOWN, NOW, form, 1)
+    assert found.state is (State.ACTIVE if at_once else State.HELD)
+    assert found.held_until == (None if at_once else NOW + POLICY.incident_window)
+    assert found.expires_at == POLICY.expires(Reason.UNKNOWN, NOW)
 
 
 def test_after_a_lift_only_what_is_received_later_counts() -> None:

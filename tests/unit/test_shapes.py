@@ -104,7 +104,7 @@ def test_a_suppression() -> None:
     told = row(tables.suppression, account=None, since=NOW, capture_id=None, expires_at=None, state="active")
     shown = shapes.suppression(told, NOW)
     assert list(shown)[:7] == ["address", "account", "type", "category", "reason", "since", "capture"]
-    assert list(shown)[7:] == ["state", "source", "expires_at", "incident"]
+    assert list(shown)[7:] == ["state", "source", "expires_at", "incident", "held_until"]
     assert (shown["account"], shown["since"], shown["capture"]) == (None, "2026-02-03T04:05:06+00:00", None)
 
 

@@ -38,3 +38,17 @@ def erase(
         with progress("captures", erasing.extent(db), shown=True) as told:
             certificate = erasing.erase(db, loaded, order, told)
     print_lines([certificate], json=True, plain=str)
+
+
+def erasures(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose certificates.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Show the certificates of an address that was erased: JSON, a line each."""
+    from server import settings
+    from server.cli.output import print_lines
+    from server.cli.transactions import reading
+    from storage import erasure
+
+    with reading(settings.load(data_dir)) as connection:
+        print_lines(erasure.certificates(connection, address), json=True, plain=str)

@@ -155,6 +155,7 @@ ARGUMENTS = {
     "import": [str(Path(__file__).with_name("addresses.csv"))],
     "export resend": ["--message", "m1@sender.example"],
     "erase": ["ann@x.example", "--why", "she asked"],
+    "erasures": ["ann@x.example"],
     "link": ["1", "2", "--who", "Eve", "--why", "she said so"],
     "unlink": ["1", "--who", "Eve", "--why", "she said so"],
     "accounts add": ["shop"],

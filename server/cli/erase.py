@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli.options import DEFAULT_DATA_DIR, DataDir
+from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 from server.cli.people import OneAccount, Who, Why
 
 
@@ -42,13 +42,15 @@ def erase(
 
 def erasures(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose certificates.")],
+    json: Json = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Show the certificates of an address that was erased: JSON, a line each."""
+    """Show the certificates of an address that was erased."""
     from server import settings
-    from server.cli.output import print_lines
+    from server.cli.output import fields, print_table
     from server.cli.transactions import reading
     from storage import erasure
 
     with reading(settings.load(data_dir)) as connection:
-        print_lines(erasure.certificates(connection, address), json=True, plain=str)
+        found = erasure.certificates(connection, address)
+        print_table(found, json=json, columns=fields("at", "account", "who", "why", "removed"))

@@ -138,5 +138,5 @@ def test_erase_prints_its_certificate(listed: Bouncemx) -> None:
     assert [each["address"][:5] for each in listed("suppressions", "--json").rows] == ["hash:", "bob@x"]
     assert "ann@x" not in listed("export", "suppressions").text
     assert listed("unbounce", "ann@x.example", "--why", "she is back").code == 0
-    assert listed("erasures", "Ann@x.example").rows == [certificate]
-    assert listed("erasures", "bob@x.example").rows == []
+    assert listed("erasures", "Ann@x.example", "--json").rows == [certificate]
+    assert listed("erasures", "bob@x.example", "--json").rows == []

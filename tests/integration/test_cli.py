@@ -160,9 +160,12 @@ class TestPage:
         if name.startswith("webhooks"):
             arguments[name] = ARGUMENTS[name] if name == "webhooks add" else [told_once(filled.folder)]
             arguments["webhooks"] = []
-        empty = name in ("mint", "unbounce", "incidents")  # it would change what the other tests look at
+        empty = name in ("mint", "unbounce", "incidents", "erasures")  # it would change what the other tests look at
         if name == "unbounce":
             bouncemx("import", *ARGUMENTS["import"], folder=tmp_path / "x")
+            arguments[name] = ARGUMENTS[name]
+        if name == "erasures":
+            bouncemx("erase", *ARGUMENTS["erase"], folder=tmp_path / "x")
             arguments[name] = ARGUMENTS[name]
         if name == "incidents":
             an_incident(tmp_path / "x")

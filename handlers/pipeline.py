@@ -71,7 +71,7 @@ def read(mails: Sequence[Mail], ports: Ports) -> list[Reading | Outcome]:
 
 
 def _reading(mail: Mail, found: Authenticated, said: Said | Unreadable) -> Reading | Outcome:
-    stored = replace(mail, raw=found.raw, received=mail.size)
+    stored = Mail(mail.position, mail.envelope, found.raw, received=mail.size)
     if isinstance(said, Unreadable):
         return held(stored, said.why)
     sender = trust.of_sender(mail.envelope, said.report, found)

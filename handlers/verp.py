@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from handlers.keys import ALPHABET, AccountKey, Keys, from_base32, leading_bits, to_base32
 
@@ -160,6 +161,7 @@ def is_for(token: Token, address: str, keys: Keys) -> bool:
     )
 
 
+@lru_cache(maxsize=256)  # the same few addresses, at every step of a mail
 def fold(address: str) -> bytes:
     """The form of an address that is hashed: equal for all the ways in which MTAs write the same mailbox.
 

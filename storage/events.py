@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, text
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, text
 
 from handlers.events import Event
 from storage import batch
@@ -18,6 +18,12 @@ from storage.upsert import insert_new
 
 _CHUNK = 500  # both databases bound the number of parameters of a statement
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=0x6576656E74)  # "event"
+_KNOWN = select(event.c.key).where(event.c.key.in_(bindparam("keys", expanding=True)))
+_COUNTS = (
+    select(event.c.delivery_id, func.max(event.c.sequence))
+    .where(event.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
+    .group_by(event.c.delivery_id)
+)
 SHOWN = select(*event.c, account.c.name.label("account")).join_from(
     event, account, event.c.account_id == account.c.id, isouter=True
 )
@@ -83,9 +89,7 @@ def last(connection: Connection) -> int:
 
 def _known(connection: Connection, keys: Sequence[str]) -> Iterator[str]:
     for start in range(0, len(keys), _CHUNK):
-        yield from connection.execute(
-            select(event.c.key).where(event.c.key.in_(keys[start : start + _CHUNK]))
-        ).scalars()
+        yield from connection.execute(_KNOWN, {"keys": keys[start : start + _CHUNK]}).scalars()
 
 
 def _counts(connection: Connection, deliveries: Collection[int]) -> dict[int, int]:
@@ -93,9 +97,8 @@ def _counts(connection: Connection, deliveries: Collection[int]) -> dict[int, in
     counts: dict[int, int] = {}
     ids = sorted(deliveries)
     for start in range(0, len(ids), _CHUNK):
-        of_these = event.c.delivery_id.in_(ids[start : start + _CHUNK])
-        statement = select(event.c.delivery_id, func.max(event.c.sequence)).where(of_these)
-        counts |= {row[0]: row[1] for row in connection.execute(statement.group_by(event.c.delivery_id))}
+        asked = {"deliveries": ids[start : start + _CHUNK]}
+        counts |= {row[0]: row[1] for row in connection.execute(_COUNTS, asked)}
     return counts
 
 

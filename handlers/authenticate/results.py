@@ -1,6 +1,7 @@
 """Authentication-Results (RFC 8601): state ours, strip what others state in our name. Only this knows authres."""
 
 import re
+from functools import lru_cache
 
 import authres
 import authres.arc
@@ -30,6 +31,7 @@ def _clean(value: str) -> str:
     return _UNSAFE.sub("?", value[:255])
 
 
+@lru_cache(maxsize=256)  # authres takes its time, and a host that reports does so many times
 def header(
     authserv_id: str, sender: Sender, signatures: tuple[Signature, ...], arc: str, verdict: dmarc.Verdict
 ) -> bytes:

@@ -1,10 +1,10 @@
-"""Suppressions as lists for other programs: CSV, JSON Lines, and an access map of Postfix."""
+"""Lists for other programs: CSV, JSON Lines, and of suppressions an access map of Postfix."""
 
 import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -26,24 +26,29 @@ MEDIA_TYPES = {Format.CSV: "text/csv", Format.JSONL: "application/jsonl", Format
 FILES = {Format.CSV: "suppressions.csv", Format.JSONL: "suppressions.jsonl", Format.POSTFIX: "suppressed"}
 
 
-def written(rows: Iterable[dict[str, Any]], form: Format) -> Iterator[str]:
-    """The list, a line a piece. A Postfix table leaves out the addresses that it can't hold."""
+def written(
+    rows: Iterable[dict[str, Any]], form: Format, names: Sequence[str] = NAMES, left_out: list[str] | None = None
+) -> Iterator[str]:
+    """The list, a line a piece. A Postfix table has an address once; those that it can't hold go to `left_out`."""
     if form is Format.CSV:
-        yield ",".join(NAMES) + "\n"
+        yield ",".join(names) + "\n"
     told: set[str] = set()
     for row in rows:
         if form is Format.JSONL:
-            yield json.dumps({name: row[name] for name in NAMES}, separators=(",", ":")) + "\n"
+            yield json.dumps({name: row[name] for name in names}, separators=(",", ":")) + "\n"
         elif form is Format.CSV:
-            yield _csv(row)
-        elif _POSTFIX_KEY.fullmatch(row["address"]) and row["address"] not in told:
+            yield _csv(row[name] for name in names)
+        elif not _POSTFIX_KEY.fullmatch(row["address"]):
+            if left_out is not None:
+                left_out.append(row["address"])
+        elif row["address"] not in told:
             told.add(row["address"])
             yield f"{row['address']} REJECT suppressed: {row['reason']} since {row['since'][:10]}\n"  # access(5)
 
 
-def _csv(row: dict[str, Any]) -> str:
+def _csv(values: Iterable[Any]) -> str:
     """RFC 4180; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
     line = io.StringIO()
-    cells = ("" if row[name] is None else str(row[name]) for name in NAMES)
+    cells = ("" if value is None else str(value) for value in values)
     csv.writer(line, lineterminator="\n").writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
     return line.getvalue()

@@ -28,7 +28,9 @@ class Sweep:
         moment = time.monotonic()
         if self._looked is not None and moment - self._looked < self._every:
             return
+        self._looked = moment
         now = min(self._now(), read_until) if read_until else self._now()
         with self._db.writer() as connection:
             more = sweep(connection, self._policy, now)
-        self._looked = None if more else moment
+        if more:
+            self._looked = None

@@ -83,8 +83,7 @@ class Worker:
             self._ahead.append(following)
         if not self._ahead:
             self._remove_consumed()
-            self._due.look()
-            self._sweep.look()
+            self._look()
             return self._match_again()
         batch = self._ahead[0]
         try:
@@ -100,8 +99,7 @@ class Worker:
         self._ahead.popleft()
         self._stored = batch.end
         self._remove_consumed()
-        self._due.look(readings[-1].mail.envelope.received_at)
-        self._sweep.look(readings[-1].mail.envelope.received_at)
+        self._look(readings[-1].mail.envelope.received_at)
         self._match_again()
         return len(readings)
 
@@ -133,6 +131,16 @@ class Worker:
             self._reader.remove_consumed(self._stored, self._keep_seconds)
         except OSError as error:
             log.warning("what is stored can't be removed from the journal: %s", error)
+
+    def _look(self, read_until: datetime | None = None) -> None:
+        """At the clock; a fault of ours in what time brings about stops no mail."""
+        for each in (self._due, self._sweep):
+            try:
+                each.look(read_until)
+            except DatabaseUnusable:
+                raise
+            except Exception:
+                log.exception("what is due could not be done; it is tried again")
 
     def _match_again(self) -> int:
         """Now and then, and until none is due: it asks the database."""

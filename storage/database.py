@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from storage import columns
 
@@ -211,7 +211,6 @@ _ADVICE = (
     ("full", "free some space on its disk"),
     ("disk i/o", "look at the disk and the kernel's log"),
     ("no such table", "it was never migrated; `bouncemx serve` and `bouncemx doctor` do that"),
-    ("no such column", "it was made by another version; `bouncemx serve` migrates it"),
     ("password", "look at user and password in database_url"),
     ("does not exist", "create it, or name another with database_url"),
     ("connection", "see that the server runs and that database_url names it"),
@@ -224,8 +223,20 @@ def explained(url: URL) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, DatabaseError) as error:
-        if type(error) not in (OperationalError, InterfaceError, DatabaseError):
-            raise  # IntegrityError, DataError, ProgrammingError: nothing the operator could do
+        if _is_ours(error):
+            raise  # nothing the operator could do
         told = " ".join(str(error.orig).split()) or type(error.orig).__name__
         advice = next((way for words, way in _ADVICE if words in told.lower()), "")
         raise DatabaseUnusable(f"the database {shown(url)}: {told}" + (f"; {advice}" if advice else "")) from error
+
+
+def _is_ours(error: DBAPIError) -> bool:
+    """Whether the database is well, and what we asked of it is not."""
+    if type(error) not in (OperationalError, InterfaceError, DatabaseError):
+        return True  # IntegrityError, DataError, ProgrammingError
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        # more than PostgreSQL can take, such as too long a key: class 54 of its errors
+        return str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
+    faults = sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE  # such as no such column or function
+    return code & 0xFF in faults and "no such table" not in str(error.orig)

@@ -1,22 +1,17 @@
 """bouncemx export: lists for other programs."""
 
-import csv
-import re
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from server import exports
 from server.cli.options import DEFAULT_DATA_DIR, DataDir
 
 app = typer.Typer(help="Lists for other programs.", no_args_is_help=True)
-_SUPPRESSION = ("address", "account", "type", "category", "reason", "since", "expires_at", "source")
 _CONTACT = ("address", "message_id", "category", "reason", "resolution", "since")
-# what a text file that postmap reads can hold as a key (postmap(1)): no white space, no comment
-_POSTFIX_KEY = re.compile(r'[^\s#"\x00-\x20\x7f][^\s\x00-\x20\x7f]*@[^\s@\x00-\x20\x7f]+')
 _OneAccount = Annotated[str, typer.Option("--account", metavar="NAME", help="What holds for this account.")]
 
 
@@ -27,19 +22,11 @@ class Table(StrEnum):
     JSONL = "jsonl"
 
 
-class SuppressionTable(StrEnum):
-    """How suppressions are written."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    POSTFIX = "postfix"
-
-
 @app.command("suppressions")
 def suppressions(
     table: Annotated[
-        SuppressionTable, typer.Option("--format", metavar="FORMAT", help="csv, jsonl or postfix (an access map).")
-    ] = SuppressionTable.CSV,
+        exports.Format, typer.Option("--format", metavar="FORMAT", help="csv, jsonl or postfix (an access map).")
+    ] = exports.Format.CSV,
     account: _OneAccount = "",
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
@@ -53,13 +40,11 @@ def suppressions(
     with reading(settings.load(data_dir)) as connection:
         people.account_id(connection, account)
         found = stored.listing(connection, account or None, now=datetime.now(UTC))
-        rows = (
-            {name: row[name] for name in _SUPPRESSION} for row in found if not row["address"].startswith(hashing.PREFIX)
-        )
-        if table is SuppressionTable.POSTFIX:
-            _write_postfix(rows)
-        else:
-            _write(rows, Table(table), _SUPPRESSION)
+        rows = (row for row in found if not row["address"].startswith(hashing.PREFIX))
+        left_out: list[str] = []
+        sys.stdout.writelines(exports.written(rows, table, left_out=left_out))
+    if left_out:
+        print(f"bouncemx: left out {len(left_out)} addresses that a Postfix table can't hold", file=sys.stderr)
 
 
 @app.command("resend")
@@ -83,30 +68,5 @@ def resend(
         if len(keys) != 1:
             told = "several accounts sent it; say --account" if keys else "`bouncemx messages` shows what was sent"
             raise UserError(f"--message {message}: {told}")
-        _write(stored.contacts(connection, keys[0], datetime.now(UTC)), table, _CONTACT)
-
-
-def _write(rows: Iterable[dict[str, Any]], table: Table, names: tuple[str, ...]) -> None:
-    from server.cli.output import print_lines
-
-    if table is Table.JSONL:
-        print_lines(rows, json=True, plain=str)
-        return
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def _write_postfix(rows: Iterable[dict[str, Any]]) -> None:
-    """access(5); for an address that is suppressed twice, one line."""
-    written: set[str] = set()
-    left_out = 0
-    for row in rows:
-        address = row["address"]
-        if not _POSTFIX_KEY.fullmatch(address):
-            left_out += 1
-        elif address not in written:
-            written.add(address)
-            print(f"{address} REJECT suppressed: {row['reason']} since {row['since'][:10]}")
-    if left_out:
-        print(f"bouncemx: left out {left_out} addresses that a Postfix table can't hold", file=sys.stderr)
+        found = stored.contacts(connection, keys[0], datetime.now(UTC))
+        sys.stdout.writelines(exports.written(found, exports.Format(table), _CONTACT))

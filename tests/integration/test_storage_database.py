@@ -1,13 +1,15 @@
 """Connections: who may write, who waits, and what an unusable database says."""
 
 import os
+import random
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Connection, text
-from sqlalchemy.exc import IntegrityError, InternalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError
 
 from storage import accounts, database, positions
 from storage.database import Database, DatabaseUnusable, locate, migrate
@@ -228,3 +230,17 @@ def test_a_server_that_was_restarted_is_reached_again(database: Database) -> Non
             connection.execute(text("SELECT pg_terminate_backend(:me)"), {"me": me})
     with database.reader() as connection:
         assert positions.get(connection, "worker") is None
+
+
+@pytest.mark.parametrize("ours", ["SELECT no_such_function()", "SELECT no_such_column FROM account", "SELEC"])
+def test_a_fault_in_our_sql_is_no_unusable_database(database: Database, ours: str) -> None:
+    with pytest.raises(DBAPIError), database.reader() as connection:
+        connection.execute(text(ours))
+
+
+def test_too_long_a_key_is_no_unusable_database(database: Database) -> None:
+    """PostgreSQL takes no more than 2704 octets into an index; SQLite takes all."""
+    noise = random.Random(1).randbytes(8000).hex()
+    with suppress(DBAPIError), database.writer() as connection:
+        connection.execute(text("CREATE TABLE long (key text PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO long VALUES (:key)"), {"key": noise})

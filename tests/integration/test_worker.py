@@ -297,6 +297,26 @@ def test_a_table_that_is_gone_is_no_mails_fault(bench: Bench) -> None:
     assert [each["held"] for each in bench.stored()] == [None]
 
 
+@pytest.mark.parametrize("fault", ["SELECT json('{')", "SELECT abs(-9223372036854775807 - 1)"])
+def test_a_fault_in_our_sql_holds_the_mail_and_no_other(bench: Bench, fault: str) -> None:
+    """The driver calls it by the same name as a disk that is full."""
+    bench.write(*map(plain, range(3)))
+    with bench.worker() as running:
+        with bench.database.writer() as connection:
+            ours = f"AFTER INSERT ON capture WHEN NEW.subject LIKE '%1%' AND NEW.held IS NULL BEGIN {fault}; END"
+            connection.execute(text(f"CREATE TRIGGER ours {ours}"))
+        assert run_dry(running) == [3]
+    assert [bool(each["held"]) for each in bench.stored()].count(True) == 1
+
+
+def test_a_fault_of_ours_in_what_time_brings_stops_no_mail(bench: Bench) -> None:
+    with bench.worker() as running:
+        with bench.database.writer() as connection:
+            connection.execute(text("ALTER TABLE suppression RENAME COLUMN held_until TO elsewhere"))
+        bench.write(*map(plain, range(2)))
+        assert run_dry(running) == [2]
+
+
 def test_without_a_reader_the_journal_waits(bench: Bench) -> None:
     class MissingReader(PlainReader):
         missing = True

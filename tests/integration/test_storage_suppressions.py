@@ -232,3 +232,17 @@ def test_an_import_tells_its_source(database: Database, acme: Account) -> None:
     assert (kept["source"], kept["category"], kept["since"]) == ("import", "spam", "2026-05-05T00:00:00+00:00")
     assert kept["expires_at"] == "2026-05-07T00:00:00+00:00"
     assert kept["type"] == BounceType.HARD
+
+
+def test_a_check_tells_times_as_they_are_stored(database: Database, acme: Account) -> None:
+    """With and without fractions of a second, in UTC wherever the database thinks it is."""
+    for number, since in enumerate((NOW, NOW + timedelta(microseconds=7))):
+        until = since + DAY
+        bounced(database, f"r{number}@x.example", acme, state=State.HELD, expires_at=until, held_until=until)
+        with database.reader() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET TIME ZONE 'Asia/Tokyo'")
+            found = check(connection, acme.id, [f"r{number}@x.example"], NOW)[f"r{number}@x.example"]
+        assert found.shape()["since"] == NOW.isoformat()
+        assert (found.since, found.expires_at, found.held_until) == (NOW, until, until)
+        assert found.shape()["expires_at"] == found.shape()["held_until"] == until.isoformat()

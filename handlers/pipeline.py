@@ -140,11 +140,12 @@ def told_again(outcome: Outcome, ordinals: Collection[int]) -> Outcome:
         replace(each, proven=False, again=each.proven) if number in ordinals else each
         for number, each in enumerate(outcome.bounces)
     )
-    again = replace(outcome, bounces=bounces, suppressions=apply.suppressions(bounces))
-    if any(each.proven for each in bounces):
-        return again
-    reasons = (*outcome.trust_reasons, TrustReason.REPLAY)
-    return replace(again, trust=trust.judge(reasons), trust_reasons=reasons)
+    word, reasons = outcome.trust, outcome.trust_reasons
+    if not any(each.proven for each in bounces):
+        reasons = (*reasons, TrustReason.REPLAY)
+        word = trust.judge(reasons)
+    suppressions = apply.suppressions(bounces)
+    return replace(outcome, bounces=bounces, suppressions=suppressions, trust=word, trust_reasons=reasons)
 
 
 def held(mail: Mail, why: str) -> Outcome:

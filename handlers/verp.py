@@ -188,14 +188,26 @@ def _sign(key: AccountKey, domain: str, body: str) -> str:
     return body + to_base32(_mac(key, body, domain), _MAC_WIDTH)
 
 
+def _hmac(secret: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-256. A copy of a keyed one: hmac.digest() lets other threads in, and then waits for its turn."""
+    mac = _keyed(secret).copy()
+    mac.update(data)
+    return mac.digest()
+
+
+@lru_cache(64)  # accounts that are busy now
+def _keyed(secret: bytes) -> hmac.HMAC:
+    return hmac.new(secret, digestmod="sha256")
+
+
 def _mac(key: AccountKey, body: str, domain: str) -> int:
     folded = domain.encode("utf-8", "backslashreplace").lower().removesuffix(b".")
-    digest = hmac.digest(key.secret, b"bouncemx token\0%b@%b" % (body.encode("ascii"), folded), "sha256")
+    digest = _hmac(key.secret, b"bouncemx token\0%b@%b" % (body.encode("ascii"), folded))
     return leading_bits(digest, _MAC_BITS)
 
 
 def _recipient_digest(key: AccountKey, folded: bytes) -> bytes:
-    return hmac.digest(key.secret, b"bouncemx recipient\0" + folded, "sha256")
+    return _hmac(key.secret, b"bouncemx recipient\0" + folded)
 
 
 def _read(text: str) -> tuple[Token, int]:

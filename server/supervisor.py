@@ -17,7 +17,7 @@ from server.settings import Settings
 
 log = logging.getLogger("bouncemx.supervisor")
 
-TASKS = {"intake": 0.0, "worker": 0.0, "web": 0.5, "webhooks": 0.5}  # seconds after the start: mail comes first
+TASKS = {"intake": 0.0, "worker": 0.0, "web": 1.5, "webhooks": 1.5}  # seconds after the start: mail comes first
 TO_MEND = 2  # the exit code of a task that a person must help
 # glibc raises its threshold with the first large mail, and keeps the memory of all that follow (mallopt(3))
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "2"}

@@ -210,12 +210,16 @@ class Worker:
         return pipeline.held(mail, f"reading it failed {TRIES} times; the log of the worker says why")
 
 
-def run(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT. Raises UserError, DatabaseUnusable or KeyFileBroken at the start."""
+def run(settings: Settings, composed: Callable[[], None] = lambda: None) -> None:
+    """Runs until SIGTERM or SIGINT. Raises UserError, DatabaseUnusable or KeyFileBroken at the start.
+
+    `composed` may start threads: none may be there before, or the reader's process could not be forked.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopping.set())
     with compose(settings) as worker:
+        composed()
         sockets.notify("READY=1")
         log.info("reading %s", settings.journal)
         pause = _IDLE_SECONDS

@@ -1,5 +1,7 @@
 """bouncemx serve: the tasks, or one of them."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +31,10 @@ def serve(
     _make(data_dir)
     from server import supervisor
 
-    if supervised:
-        supervisor.follow(loaded.limits.drain_timeout + supervisor.GRACE_SECONDS)
+    patience = loaded.limits.drain_timeout + supervisor.GRACE_SECONDS
+    follow: Callable[[], None] = partial(supervisor.follow, patience) if supervised else _follow_nobody
+    if only != "worker":
+        follow()
     if not only:
         raise typer.Exit(supervisor.run(loaded, smtp, http, try_it=try_it))
     if only == "intake":
@@ -40,7 +44,7 @@ def serve(
     elif only == "worker":
         from server import worker
 
-        worker.run(loaded)
+        worker.run(loaded, follow)
     elif only == "web":
         from server import web
 
@@ -51,6 +55,10 @@ def serve(
         webhooks.run(loaded)
     else:
         raise settings.UserError(f"--only {only}: there are {', '.join(supervisor.TASKS)}")
+
+
+def _follow_nobody() -> None:
+    """Nobody started this task."""
 
 
 def _make(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from handlers.effects import Policy
 from storage.database import Database
 from storage.sweep import sweep
 
-_EVERY_SECONDS = 10.0
+_EVERY_SECONDS = 2.0
 
 
 class Sweep:

@@ -88,10 +88,11 @@ def test_return_paths_minted_offline_are_registered(api: Api) -> None:
     token = verp.mint(key, DOMAIN, "ann@x.example", datetime.now(UTC).date())
     own = {"address": "ann@x.example", "return_path": f"{token.upper()}@{DOMAIN.upper()}"}
     made = items(post(api, message(own, message_id="m@x.example")))
+    other_end = token[:-1] + ("b" if token.endswith("a") else "a")
     assert made[0]["return_path"] == f"{token}@{DOMAIN}"
     for wrong, told in (
         ({**own, "address": "bob@x.example"}, "was not minted for bob@x.example"),
-        ({**own, "return_path": f"{token[:-1]}a@{DOMAIN}"}, "is no return path of ours"),
+        ({**own, "return_path": f"{other_end}@{DOMAIN}"}, "is no return path of ours"),
         ({**own, "return_path": f"{token}@elsewhere.example"}, "is no return path of ours"),
         ({**own, "return_path": "x"}, "is no return path of ours"),
     ):

@@ -10,6 +10,8 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 
+LOCAL_PARTS = frozenset({"mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon"})  # that no user is given
+
 
 def is_daemon(from_: str) -> bool:
     """Whether a From field has the name of a mail server. Anybody can write one."""

@@ -13,7 +13,7 @@ from handlers import verp
 from handlers.authenticated import Authenticated
 from handlers.bounce import STRONG, Match, Verdict
 from handlers.client import public_address
-from handlers.daemons import is_daemon
+from handlers.daemons import LOCAL_PARTS, is_daemon
 from handlers.envelope import Envelope
 from handlers.outcome import Bounce
 from handlers.report import RecipientStatus, Report
@@ -62,7 +62,6 @@ LOOKED_UP = frozenset({Reason.RECIPIENT_DOMAIN, Reason.RECIPIENT_MX, Reason.DNS_
 _ORDER = tuple(Trust)
 _REPORTING = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
 _FORGED = {verp.State.BAD_MAC, verp.State.UNKNOWN_KEY}
-_DAEMONS = {"mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon"}  # local parts that no user is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ def _domain(report: Report) -> str | None:
 def _speaks_for(domain: str, found: Authenticated) -> bool:
     """A host of the domain by SPF, or its mail server by DKIM: From is signed, and no user is called so."""
     local, _, author = found.author.rpartition("@")
-    signed = local in _DAEMONS and _within(author, domain) and any(_within(author, each) for each in found.signers)
+    signed = local in LOCAL_PARTS and _within(author, domain) and any(_within(author, each) for each in found.signers)
     return signed or _within(found.helo, domain)
 
 

@@ -18,6 +18,11 @@ KINDS = ("marketing", "one_to_one")
 _LONGEST = 998  # octets of an id or a token: a line of RFC 5322 2.1.1
 _LONGEST_RECIPIENT = 320
 _CHUNK = 500  # both databases bound the number of parameters of a statement
+SHOWN = select(
+    *message.c,
+    account.c.name.label("account"),
+    select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
+).join_from(message, account, message.c.account_id == account.c.id)
 
 
 def register(
@@ -64,11 +69,7 @@ def register(
 
 def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
     """Every message as `messages --json` shows it, newest last, with how many of its deliveries stand how."""
-    number = select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery()
-    statement = select(*message.c, account.c.name.label("account"), number.label("deliveries")).join_from(
-        message, account, message.c.account_id == account.c.id
-    )
-    rows = pages.rows(connection, statement, message.c.id, page=_CHUNK, newest_first=newest_first)
+    rows = pages.rows(connection, SHOWN, message.c.id, page=_CHUNK, newest_first=newest_first)
     while page := list(islice(rows, _CHUNK)):
         states = _states(connection, [row["id"] for row in page])
         for row in page:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Header
-from sqlalchemy import func, select
 from starlette.responses import Response
 
 from server.api import registering
@@ -13,16 +12,10 @@ from server.api.bodies import Registration
 from server.api.parameters import AskedForMessages, Id
 from server.api.routes import answer, router, with_content
 from storage import records, resend, shapes
-from storage.tables import account, delivery, message
+from storage.messages import SHOWN
+from storage.tables import message
 
 routes = router("messages")
-
-SHOWN = select(
-    *message.c,
-    account.c.name.label("account"),
-    select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
-).join_from(message, account, message.c.account_id == account.c.id)
-
 
 _Key = Annotated[
     str | None,

@@ -5,20 +5,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, select
 
 from handlers.effects import State
 from server.web.listing import Page, Row, turn
 from server.web.parameters import BouncesAsked, CapturesAsked, SuppressionsAsked, Turning
-from storage import bounces, captures, pages, shapes, suppressions
+from storage import bounces, captures, messages, pages, shapes, suppressions
 from storage.columns import address_key
-from storage.tables import account, capture, delivery, message, suppression
+from storage.tables import capture, message, suppression
 
-_MESSAGES = select(
-    *message.c,
-    account.c.name.label("account"),
-    select(func.count()).where(delivery.c.message_id == message.c.id).scalar_subquery().label("deliveries"),
-).join_from(message, account, message.c.account_id == account.c.id)
 _PAGE = 60  # rows that are read at once
 
 
@@ -68,7 +63,7 @@ def bounces_page(connection: Connection, asked: BouncesAsked) -> Page:
 
 
 def messages_page(connection: Connection, asked: Turning) -> Page:
-    statement = _between(_MESSAGES, message.c.id, asked)
+    statement = _between(messages.SHOWN, message.c.id, asked)
 
     def find(newest_first: bool) -> Iterator[Row]:
         rows = pages.rows(connection, statement, message.c.id, page=_PAGE, newest_first=newest_first)

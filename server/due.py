@@ -4,10 +4,10 @@ It goes as far as the journal has been read: a report that waits there is read b
 """
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from server.interval import Interval
 from storage import events, states
 from storage.database import Database
 
@@ -30,18 +30,15 @@ class Due:
         self._db = db
         self._window = window
         self._now = now
-        self._every = every
-        self._looked: float | None = None
+        self._every = Interval(every)
 
     def look(self, read_until: datetime | None = None) -> int:
         """How many became soft. `read_until` is when the last mail came that was read, where more are waiting.
 
         Raises DatabaseUnusable; what was done before is whole.
         """
-        moment = time.monotonic()
-        if self._looked is not None and moment - self._looked < self._every:
+        if not self._every.is_over():
             return 0
-        self._looked = moment
         now = min(self._now(), read_until) if read_until else self._now()
         turned = 0
         while self._is_due(now) and (number := self._turn(now)):

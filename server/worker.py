@@ -7,7 +7,6 @@ whole, and shown. A database that is away stops the worker, and nothing else.
 import logging
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from handlers.outcome import Outcome
 from handlers.pipeline import Ports, Reading
 from server import senders, sockets
 from server.due import Due, utc_now
+from server.interval import Interval
 from server.reading import BoundedReader, ReaderMissing
 from server.rematch import Rematcher
 from server.rulebook import classifier
@@ -66,10 +66,10 @@ class Worker:
         self._policy = settings.policy
         self._stored = position
         self._due = Due(db, timedelta(hours=settings.pending_hours), now)
-        self._looked = 0.0
+        self._clearing = Interval(_LOOK_SECONDS)
         self._sweep = Sweep(db, self._policy, now)
         self._rematcher = Rematcher(db, ports, self._policy)
-        self._matched = 0.0
+        self._matching = Interval(_LOOK_SECONDS)
         self._database_was_away = False
 
     def step(self) -> int:
@@ -123,10 +123,8 @@ class Worker:
 
     def _remove_consumed(self) -> None:
         """Now and then: it looks at every segment."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if not self._clearing.is_over():
             return
-        self._looked = now
         try:
             self._reader.remove_consumed(self._stored, self._keep_seconds)
         except OSError as error:
@@ -144,11 +142,17 @@ class Worker:
 
     def _match_again(self) -> int:
         """Now and then, and until none is due: it asks the database."""
-        if time.monotonic() - self._matched < _LOOK_SECONDS:
+        if not self._matching.is_over():
             return 0
-        matched = self._rematcher.step()
-        if not matched:
-            self._matched = time.monotonic()
+        try:
+            matched = self._rematcher.step()
+        except (DatabaseUnusable, ReaderMissing):
+            raise
+        except Exception:
+            log.exception("captures could not be matched again; it is tried again")
+            return 0
+        if matched:
+            self._matching.end()
         return matched
 
     def _next(self) -> _Batch | None:

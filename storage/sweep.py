@@ -2,12 +2,19 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
 from handlers.effects import Policy
 from storage import changes, events, everyone, holding, incidents, positions, suppressions
+from storage.tables import suppression
 
 _NAME = "sweep"
+_DUE = select(suppression.c.id).where(suppression.c.held_until <= bindparam("now")).limit(1)
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether a suppression waits no more."""
+    return connection.execute(_DUE, {"now": now}).scalar() is not None
 
 
 def sweep(connection: Connection, policy: Policy, now: datetime) -> bool:

@@ -12,6 +12,8 @@ pytest_plugins = [
     "tests.integration.cli_fixture",
     "tests.integration.api_fixture",
     "tests.integration.reclassify_fixture",
+    "tests.integration.world_fixture",
+    "tests.integration.journal_fixture",
 ]
 
 hypothesis.settings.register_profile("bouncemx", deadline=None)  # a busy machine is no fault of the code

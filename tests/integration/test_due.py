@@ -13,6 +13,7 @@ from handlers.outcome import Outcome
 from handlers.words import BounceType
 from server import due, minting
 from server.due import Due
+from server.interval import Interval
 from server.settings import Settings
 from server.worker import compose
 from storage import events, journal, messages, states
@@ -95,7 +96,7 @@ def test_the_worker_reads_first(tmp_path: Path, failed: bool) -> None:
             received = start + timedelta(hours=later)
             writer.write([(Envelope("", (minted["return_path"],), "mx.example", "192.0.2.7", received), raw)])
     with compose(settings) as worker:
-        worker._due._every = 0
+        worker._due._every = Interval(0)
         while worker.step():
             pass
         with worker._db.reader() as connection:

@@ -2,126 +2,18 @@
 
 import itertools
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import event, select, update
 
-from handlers.effects import Policy
-from handlers.outcome import Bounce, Outcome
 from handlers.words import Category, NoticeForm, Reason
-from storage import accounts, changes, erasure, events, incidents, lifting, messages, suppressions, tables
+from storage import accounts, incidents, lifting, suppressions, tables
 from storage.checking import check
-from storage.database import Database
 from storage.lifting import Word
 from storage.store import store
 from storage.sweep import sweep
-
-NOW = datetime(2026, 5, 6, tzinfo=UTC)
-DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-POLICY = Policy(incident_addresses=3)
-Make = Callable[..., Outcome]
-
-
-@dataclass
-class World:
-    """Accounts that mailed addresses, and what bounced of it."""
-
-    database: Database
-    make: Make
-    policy: Policy = POLICY
-    position: int = 0
-    numbers: Any = field(default_factory=itertools.count)
-
-    def bounce(
-        self,
-        address: str,
-        account: str = "acme",
-        at: datetime = NOW,
-        reason: Reason = Reason.USER_UNKNOWN,
-        category: Category = Category.UNKNOWN_USER,
-        *,
-        proven: bool = True,
-        form: NoticeForm = NoticeForm.DSN,
-    ) -> Outcome:
-        """The report of a message of its own."""
-        self.position += 10
-        token = f"b-{next(self.numbers)}"
-        with self.database.writer() as connection:
-            accounts.ensure(connection, account)
-            connection.execute(update(tables.account).values(created_at=NOW - 100 * DAY))
-            made = messages.register(connection, account, [(address, token)], message_id=f"<{token}@s.example>")
-        outcome = self.make(self.position, made[0])
-        told = outcome.bounces[0]
-        status = replace(told.recipient, final_recipient=address)
-        verdict = replace(told.verdict, reason=reason, category=category)
-        bounced = Bounce(address, told.account, told.delivery, token, status, verdict, proven)
-        suppressed = tuple(replace(each, reason=reason, category=category) for each in outcome.suppressions)
-        mail = replace(outcome.mail, envelope=replace(outcome.mail.envelope, received_at=at))
-        suppressed = suppressed if proven else ()
-        return replace(outcome, mail=mail, bounces=(bounced,), suppressions=suppressed, notice_form=form)
-
-    def store(self, *outcomes: Outcome, now: datetime | None = None) -> None:
-        with self.database.writer() as connection:
-            store(connection, outcomes, "worker", self.position, self.policy)
-
-    def take(self, address: str, *how: Any, **more: Any) -> Outcome:
-        made = self.bounce(address, *how, **more)
-        self.store(made)
-        return made
-
-    def suppressed(self) -> dict[tuple[str, str | None], tuple[str, str]]:
-        with self.database.reader() as connection:
-            found = [
-                each for each in suppressions.listing(connection, state=None, now=NOW) if each["state"] != "lifted"
-            ]
-            return {(each["address"], each["account"]): (each["reason"], each["state"]) for each in found}
-
-    def log(self) -> list[tuple[str, str]]:
-        with self.database.reader() as connection:
-            return [(each["address"], each["change"]) for each in changes.after(connection, None, 0, 1000).changes]
-
-    def told(self) -> list[str]:
-        with self.database.reader() as connection:
-            found = [each["type"] for each in events.after(connection, None, 0, 1000).events]
-        return [each for each in found if each not in ("bounce.hard", "bounce.soft")]
-
-    def eligible(self, address: str, account: str) -> bool:
-        with self.database.writer() as connection:
-            found = check(connection, accounts.ensure(connection, account).id, [address], NOW).get(address)
-        return found is None or found.eligible
-
-    def blocked(self, *names: str, at: datetime = NOW, **how: Any) -> None:
-        """Called spam at one provider."""
-        for name in names:
-            self.take(f"{name}@gmail.com", "acme", at, Reason.SPAM_CONTENT, Category.SPAM, **how)
-
-    def wait(self, until: datetime) -> None:
-        with self.database.writer() as connection:
-            while sweep(connection, self.policy, until):
-                pass
-
-    def incidents(self) -> list[dict[str, Any]]:
-        with self.database.reader() as connection:
-            return list(incidents.listing(connection))
-
-
-@pytest.fixture
-def world(database: Database, outcome_of: Make) -> World:
-    return World(database, outcome_of)
-
-
-SIX = [
-    (Reason.USER_UNKNOWN, Category.UNKNOWN_USER),
-    (Reason.MAILBOX_FULL, Category.MAILBOX_FULL),
-    (Reason.CONTENT_REJECTED, Category.CONTENT),
-    (Reason.SPAM_CONTENT, Category.SPAM),
-    (Reason.POLICY_REJECTED, Category.POLICY),
-    (Reason.RELAY_DENIED, Category.OTHER),
-]
+from tests.integration.world_fixture import DAY, HOUR, MINUTE, NOW, POLICY, SIX, World
 
 
 @pytest.mark.parametrize(("reason", "category"), SIX)
@@ -316,128 +208,6 @@ class TestIncidents:
 TEXT = NoticeForm.TEXT
 
 
-class TestWaiting:
-    @pytest.mark.parametrize(
-        ("reason", "category", "form", "waits"),
-        [
-            (*SIX[0], NoticeForm.SEPARATE, False),
-            (*SIX[1], NoticeForm.DSN, False),
-            (*SIX[1], NoticeForm.TEXT, True),
-            (*SIX[1], NoticeForm.SEPARATE, True),
-            *[(*each, NoticeForm.DSN, True) for each in SIX[2:]],
-        ],
-    )
-    def test_what_is_not_said_of_the_address(
-        self, world: World, reason: Reason, category: Category, form: NoticeForm, waits: bool
-    ) -> None:
-        world.take("ann@x.example", "acme", NOW, reason, category, form=form)
-        world.wait(NOW + HOUR - MINUTE)
-        assert world.eligible("ann@x.example", "acme") is waits
-        with world.database.reader() as connection:
-            assert [each["held_until"] for each in suppressions.listing(connection, state=None, now=NOW)] == [
-                (NOW + HOUR).isoformat() if waits else None
-            ]
-        assert world.told() == ([] if waits else ["suppression.added"])
-        for _ in range(2):
-            world.wait(NOW + HOUR)
-        assert not world.eligible("ann@x.example", "acme")
-        assert [change for _, change in world.log()] == (["held", "added"] if waits else ["added"])
-        assert world.told() == ["suppression.added"]
-
-    def test_a_replay_and_a_later_one_change_nothing(self, world: World) -> None:
-        old, new = (world.bounce("ann@x.example", "acme", NOW + each, *SIX[3]) for each in (HOUR * 0, HOUR / 2))
-        world.store(old)
-        world.wait(NOW + HOUR)
-        world.store(new, old)
-        assert not world.eligible("ann@x.example", "acme")
-        world.wait(NOW + 2 * HOUR)
-        assert [change for _, change in world.log()] == ["held", "added"]
-
-    def test_the_longer_one_stands_once_it_waits_no_more(self, world: World) -> None:
-        world.take("ann@x.example", "acme", NOW, *SIX[3])
-        world.wait(NOW + HOUR)
-        world.take("ann@x.example", "acme", NOW + 2 * HOUR, *SIX[4])
-        assert world.suppressed()["ann@x.example", "acme"] == ("spam_content", "active")
-        world.wait(NOW + 3 * HOUR)
-        assert world.suppressed()["ann@x.example", "acme"] == ("policy_rejected", "active")
-
-    def test_after_the_first_one_expired(self, world: World) -> None:
-        world.take("ann@x.example", "acme", NOW, *SIX[3])
-        world.wait(NOW + HOUR)
-        world.wait(NOW + 90 * DAY)
-        world.take("ann@x.example", "acme", NOW + 91 * DAY, *SIX[3])
-        assert [change for _, change in world.log()] == ["held", "added", "expired", "held"]
-        world.wait(NOW + 92 * DAY)
-        assert world.suppressed()["ann@x.example", "acme"] == ("spam_content", "active")
-
-    def test_a_person_lifts_it(self, world: World) -> None:
-        made = world.take("ann@x.example", "acme", NOW, *SIX[3])
-        with world.database.writer() as connection:
-            assert lifting.lift(connection, ["ann@x.example"], None, Word("eve", "mended", NOW + MINUTE), 9)
-        world.store(made)
-        world.wait(NOW + 2 * HOUR)
-        assert world.eligible("ann@x.example", "acme")
-
-    def test_a_person_says_it_too(self, world: World) -> None:
-        world.take("ann@x.example", "acme", NOW, *SIX[3])
-        with world.database.writer() as connection:
-            account = accounts.ensure(connection, "acme").id
-            assert suppressions.add(connection, account, [suppressions.Said("ann@x.example")], now=NOW) == 1
-        world.wait(NOW + 2 * HOUR)
-        with world.database.reader() as connection:
-            assert [each["source"] for each in suppressions.listing(connection, now=NOW)] == ["person"]
-
-    def test_an_erased_address(self, world: World) -> None:
-        world.take("ann@x.example", "acme", NOW, *SIX[3])
-        with world.database.writer() as connection:
-            order = erasure.Order("ann@x.example", None, "eve", "asked", NOW + MINUTE)
-            erasure.erase(connection, order, list(erasure.captures_naming(connection, order, int)))
-        assert world.eligible("ann@x.example", "acme")
-        world.wait(NOW + HOUR)
-        assert not world.eligible("ann@x.example", "acme")
-
-    def test_three_full_mailboxes_told_in_text_are_everyones_then(self, world: World) -> None:
-        now = datetime.now(UTC)
-        for account in "abc":
-            world.take("ann@x.example", account, now, *SIX[1], form=TEXT)
-        assert ("ann@x.example", None) not in world.suppressed()
-        world.wait(now + HOUR)
-        assert ("ann@x.example", None) in world.suppressed()
-
-    def test_two_that_wait_and_one_is_of_a_wave(self, world: World) -> None:
-        """What the wave brought waits for a word; the other one comes when its time has come."""
-        world.take("a@gmail.com", "acme", NOW, *SIX[5])
-        world.blocked("a", "b", "c", at=NOW + MINUTE)
-        world.wait(NOW + HOUR)
-        assert world.suppressed() == {
-            ("a@gmail.com", "acme"): ("relay_denied", "active"),
-            ("b@gmail.com", "acme"): ("spam_content", "held"),
-            ("c@gmail.com", "acme"): ("spam_content", "held"),
-        }
-
-    def test_a_release_leaves_what_else_waits(self, world: World) -> None:
-        policy = replace(POLICY, suppression_days={})
-        world.policy = policy  # all for good: the first one stands
-        world.take("a@gmail.com", "acme", NOW, Reason.SPAM_CONTENT, Category.SPAM)
-        world.take("a@gmail.com", "acme", NOW + MINUTE, *SIX[5])
-        world.blocked("b", "c", at=NOW + 2 * MINUTE)
-        (incident,) = world.incidents()
-        with world.database.writer() as connection:
-            incidents.release(connection, incident["id"], who="eve", why="ours", now=NOW + 3 * MINUTE)
-        assert all(world.eligible(f"{name}@gmail.com", "acme") for name in "abc")
-        world.wait(NOW + 2 * HOUR)
-        assert world.suppressed() == {("a@gmail.com", "acme"): ("relay_denied", "active")}
-
-    def test_a_wave_that_was_confirmed(self, world: World) -> None:
-        world.take("a@gmail.com", "acme", NOW, *SIX[5])
-        world.blocked("a", "b", "c", at=NOW + MINUTE)
-        (incident,) = world.incidents()
-        with world.database.writer() as connection:
-            incidents.confirm(connection, incident["id"], who="eve", why="theirs", now=NOW + 2 * MINUTE)
-        world.wait(NOW + 2 * HOUR)
-        assert {state for _, state in world.suppressed().values()} == {"active"}
-
-
 def test_any_order_comes_to_the_same(world: World) -> None:
     """Bounces of several accounts and causes, in four orders with repeats."""
     dice = random.Random(7)
@@ -454,8 +224,8 @@ def test_any_order_comes_to_the_same(world: World) -> None:
     ends = set()
     for swept in (False, True, False, True):
         with world.database.writer() as connection:
-            emptied = (tables.suppression, tables.state_change, tables.delivery_state, tables.bounce, tables.capture)
-            for table in emptied:
+            rests = (tables.suppression, tables.refusal, tables.incident, tables.state_change, tables.delivery_state)
+            for table in (*rests, tables.bounce, tables.capture):
                 connection.execute(table.delete())
         mixed = [*made, *dice.sample(made, 8)]
         dice.shuffle(mixed)

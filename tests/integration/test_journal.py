@@ -5,7 +5,6 @@ import errno
 import os
 import resource
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,41 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handlers.envelope import Envelope
 from storage import frame, journal
-from storage.journal import JournalLocked, Reader, Writer
+from storage.journal import Reader, Writer
+from tests.integration.journal_fixture import raws, read_all, write
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ENVELOPE = Envelope("", ("token@bounces.test",), "mx.example", "192.0.2.1", NOW)
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 RAWS = st.binary(max_size=60) | st.just(b"BMX1" * 20)
 BATCHES = st.lists(st.lists(RAWS, min_size=1, max_size=4), min_size=1, max_size=5)
 CLOCK_2027 = 1_800_000_000
 
 EIO = OSError(errno.EIO, "Input/output error")
-
-
-def write(writer: Writer, *raws: bytes) -> list[int]:
-    return writer.write([(ENVELOPE, raw) for raw in raws])
-
-
-def raws(folder: Path, position: int = 0) -> list[bytes]:
-    return [mail.raw for mail in read_all(Reader(folder, position))]
-
-
-def read_all(reader: Reader) -> list[frame.Mail]:
-    with contextlib.closing(reader):
-        return list(iter_reads(reader))
-
-
-def iter_reads(reader: Reader) -> Iterator[frame.Mail]:
-    while found := reader.read(most=2):
-        yield from found
-
-
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments are begun by size alone, however slow the machine is."""
-    monkeypatch.setattr(journal, "SEGMENT_SECONDS", 3600)
 
 
 @pytest.fixture
@@ -319,95 +294,3 @@ def test_a_frame_that_was_whole_but_never_answered_is_kept(tmp_path: Path) -> No
     assert raws(tmp_path) == [b"one"]
     Writer(tmp_path).close()
     assert raws(tmp_path) == [b"one", b"two"]
-
-
-def test_what_was_consumed_goes_but_never_the_newest_segment(tmp_path: Path) -> None:
-    with Writer(tmp_path, segment_octets=1) as writer:
-        first, second, third = (write(writer, raw)[0] for raw in (b"one", b"two", b"three"))
-        reader = Reader(tmp_path)
-        assert reader.remove_consumed(first) == 0
-        assert reader.remove_consumed(second) == 1
-        assert raws(tmp_path) == [b"two", b"three"]
-        assert reader.remove_consumed(2**53) == 1
-        assert raws(tmp_path) == [b"three"]
-        assert [segment.start for segment in journal.segments(tmp_path)] == [third]
-        assert write(writer, b"four")[0] > third
-
-
-def test_what_was_written_just_now_can_stay(tmp_path: Path) -> None:
-    with Writer(tmp_path, segment_octets=1) as writer:
-        for raw in (b"one", b"two", b"three"):
-            write(writer, raw)
-    old = journal.segments(tmp_path)[0].path
-    os.utime(old, (0, 0))
-    assert Reader(tmp_path).remove_consumed(2**53, keep_seconds=60) == 1
-    assert raws(tmp_path) == [b"two", b"three"]
-
-
-def test_a_segment_is_begun_now_and_then_while_the_worker_keeps_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal, "SEGMENT_SECONDS", -1)
-    with Writer(tmp_path) as writer:
-        for number in range(80):
-            write(writer, b"%d" % number)
-        behind = len(journal.segments(tmp_path))
-        assert behind == journal._KEEPING_UP + 1  # the worker is behind: what there is grows
-        Reader(tmp_path).remove_consumed(writer.position)
-        write(writer, b"last")
-        assert len(journal.segments(tmp_path)) == 2
-    assert raws(tmp_path)[-1] == b"last"
-
-
-def test_one_process_writes(tmp_path: Path) -> None:
-    with Writer(tmp_path), pytest.raises(JournalLocked, match="another intake"):
-        Writer(tmp_path, lock_patience=0)
-    Writer(tmp_path).close()
-
-
-def test_the_next_writer_waits_for_the_one_before(tmp_path: Path) -> None:
-    first = Writer(tmp_path)
-    threading.Timer(0.01, first.close).start()
-    Writer(tmp_path, lock_patience=10).close()
-
-
-def test_several_readers_each_at_their_own_place(tmp_path: Path) -> None:
-    with Writer(tmp_path, segment_octets=1) as writer:
-        slow, quick = Reader(tmp_path), Reader(tmp_path)
-        write(writer, b"one")
-        write(writer, b"two")
-        assert [mail.raw for mail in slow.read(most=1)] == [b"one"]
-        assert [mail.raw for mail in quick.read()] == [b"one", b"two"]
-        assert quick.read() == []
-        write(writer, b"three")
-        quick.remove_consumed(quick.position)
-        assert [mail.raw for mail in quick.read()] == [b"three"]
-        assert [mail.raw for mail in slow.read()] == [b"three"]  # what is consumed is consumed for all
-        slow.close()
-        quick.close()
-
-
-def test_segments_may_go_while_somebody_lists_them(tmp_path: Path) -> None:
-    with Writer(tmp_path, segment_octets=1) as writer:
-        for number in range(4):
-            write(writer, b"%d" % number)
-        found = []
-        for each in journal.frames(tmp_path):
-            found.append(each.mail.raw)
-            Reader(tmp_path).remove_consumed(2**53)
-    assert found == [b"0", b"3"]
-
-
-def test_an_octet_limit_still_gives_one_mail(tmp_path: Path) -> None:
-    with Writer(tmp_path) as writer:
-        write(writer, b"x" * 100, b"y" * 100)
-    reader = Reader(tmp_path)
-    assert [len(reader.read(most_octets=1)) for _ in range(3)] == [1, 1, 0]
-    reader.close()
-
-
-def test_there_is_nothing_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert raws(tmp_path / "none") == []
-    assert journal.committed(tmp_path / "none") == 0
-    assert journal.free_octets(tmp_path / "none") == 0
-    assert journal.free_octets(tmp_path) > 0

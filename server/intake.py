@@ -18,6 +18,7 @@ from server.limits import Usage
 from server.service import Service
 from server.session import Session
 from server.settings import Settings
+from server.starting import ready
 from server.tls import Certificate
 from server.verbs import VERBS
 from storage import journal
@@ -50,7 +51,7 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket], writer:
         for listener in listeners
     ]
     log.info("taking mail at %s", ", ".join(_name(listener) for listener in listeners))
-    sockets.notify("READY=1")
+    ready()
     await stop.wait()
     sockets.notify("STOPPING=1")
     for server in servers:

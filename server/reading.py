@@ -4,6 +4,7 @@ A mail that exceeds them takes the process down; the next mail gets a new one.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import pickle
 import resource
@@ -15,25 +16,35 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from itertools import accumulate, takewhile
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Literal
 
-from handlers.classify import Classifier
 from handlers.envelope import Mail
-from handlers.pipeline import understand
 from handlers.ports import Said, Unreadable
+from handlers.words import Profile
+from server.rulebook import understanding
+from server.settings import Limits, UserError
+from server.starting import settle
+
+log = logging.getLogger("bouncemx.reading")
 
 READ_OCTETS = 4 << 20  # of one mail: what a report says stands before what it brings back (RFC 6522 3)
 _SENT_OCTETS = 1 << 20  # of mails at a time, which costs less than one by one
 _HEARD_OCTETS = 1 << 16  # of answers that are taken from the pipe at a time
 _START_SECONDS = 30.0
 _JOIN_SECONDS = 1.0
-_READY = "ready"
+_READY = ""  # or what a person must mend first
 
 Understand = Callable[[bytes, str], Said]
+Prepare = Callable[[], Understand]
 
 
 class ReaderMissing(Exception):
     """The reader does not start: nothing is known of the mail, and it can be tried again later."""
+
+
+class ReaderRefuses(ReaderMissing):
+    """It has rules that are wrong. The text says which, and what to do."""
 
 
 class ReaderFailed(Exception):
@@ -65,18 +76,15 @@ class _Pickler(pickle.Pickler):
 class BoundedReader:
     """One process that reads one mail after the other."""
 
-    def __init__(self, seconds: float, octets: int, understand: Understand) -> None:
-        """`seconds` and `octets` of memory are what one mail may take; `understand` is what the process calls."""
-        self._bounds = (seconds, octets, understand)
+    def __init__(self, seconds: float, octets: int, prepare: Prepare) -> None:
+        """`seconds` and `octets` of memory are what one mail may take; `prepare` is called once in the process, and
+        gives what reads a mail. It may raise UserError.
+        """
+        self._bounds = (seconds, octets, prepare)
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._ready = False
         self._turn = threading.Lock()
-
-    @classmethod
-    def of(cls, seconds: float, octets: int, classifier: Classifier) -> "BoundedReader":
-        """One that takes the steps parse and classify."""
-        return cls(seconds, octets, partial(understand, classifier=classifier))
 
     def read(self, mails: Sequence[Mail]) -> list[Said | Unreadable]:
         """For many threads. Raises ReaderMissing, ReaderFailed."""
@@ -88,13 +96,25 @@ class BoundedReader:
         return [answer for answer in answers if not isinstance(answer, _Failed)]
 
     def warm(self) -> None:
-        """Starts the process, so that the first mail needs not wait for it. Raises ReaderMissing.
+        """Starts the process, so that the first mail needs not wait for it; it prepares itself beside us.
+
+        Raises ReaderMissing.
 
         Before there are threads it is forked, which takes no time; a fork beside threads may inherit a held lock.
         """
         with self._turn:
             if self._pipe is None:
                 self._start("fork" if threading.active_count() == 1 else "spawn")
+
+    def await_ready(self) -> None:
+        """Raises UserError where a person must mend something first. What can't start now may do so later."""
+        try:
+            with self._turn:
+                self._await_ready(self._pipe or self._start())
+        except ReaderRefuses as wrong:
+            raise UserError(str(wrong)) from None
+        except ReaderMissing as missing:
+            log.warning("%s; it is tried again with the first mail", missing)
 
     def close(self) -> None:
         if self._process is not None:
@@ -154,10 +174,16 @@ class BoundedReader:
     def _await_ready(self, pipe: Connection) -> None:
         if self._ready:
             return
+        told = None
         with contextlib.suppress(EOFError, OSError):
-            self._ready = pipe.poll(_START_SECONDS) and pipe.recv() == _READY
-        if not self._ready:
-            raise ReaderMissing(f"the reader does not start: its exit code is {self._end()}")
+            told = pipe.recv() if pipe.poll(_START_SECONDS) else None
+        if told == _READY:
+            self._ready = True
+            return
+        exit_code = self._end()
+        if told is None:
+            raise ReaderMissing(f"the reader does not start: its exit code is {exit_code}")
+        raise ReaderRefuses(told)
 
     def _end(self) -> int | None:
         """Ends the process; the exit code where it ended by itself."""
@@ -173,13 +199,21 @@ class BoundedReader:
         return code
 
 
+def started(limits: Limits, rules: Sequence[Path], profile: Profile) -> BoundedReader:
+    """One that takes the steps parse and classify. Its process reads the rules while the caller starts."""
+    reader = BoundedReader(limits.parse_seconds, limits.parse_octets, partial(understanding, rules, profile))
+    with contextlib.suppress(ReaderMissing):  # perhaps later
+        reader.warm()
+    return reader
+
+
 def _first(mails: Sequence[Mail]) -> Sequence[Mail]:
     """As many as are sent at a time: at least one."""
     sizes = accumulate(min(len(mail.raw), READ_OCTETS) for mail in mails)
     return mails[: max(1, sum(1 for _ in takewhile(lambda octets: octets <= _SENT_OCTETS, sizes)))]
 
 
-def _serve(inherited: Connection | None, pipe: Connection, seconds: float, octets: int, understand: Understand) -> None:
+def _serve(inherited: Connection | None, pipe: Connection, seconds: float, octets: int, prepare: Prepare) -> None:
     """The process: mails in, reports out, until the pipe closes. `inherited` is the other end, where it was forked."""
     if inherited is not None:
         inherited.close()  # or the pipe would never close
@@ -189,6 +223,11 @@ def _serve(inherited: Connection | None, pipe: Connection, seconds: float, octet
     resource.setrlimit(resource.RLIMIT_AS, (octets, octets))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(EOFError, ConnectionError), open(pipe.fileno(), "wb", closefd=False) as answers:
+        try:
+            understand = prepare()
+        except UserError as error:
+            return pipe.send(str(error))
+        settle()
         pipe.send(_READY)
         while True:
             asked = pipe.recv()

@@ -25,8 +25,7 @@ from handlers.tokens import Tokens
 from handlers.verp import State, Token, Verified
 from handlers.words import Cause, LinkMethod, TrustReason
 from server import suppressing
-from server.reading import BoundedReader, ReaderMissing
-from server.rulebook import classifier
+from server.reading import ReaderMissing, started
 from server.settings import Settings
 from server.suppressing import Effects, Facts
 from storage import database, events, replays, revision, states, waiting
@@ -232,11 +231,10 @@ class TokensOfThen(Tokens):
 def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassifier]:
     """With these rule files in front of those of the settings. Raises UserError, DatabaseUnusable, KeyFileBroken."""
     files = list(dict.fromkeys(path.absolute() for path in (*rules, *settings.rules)))
-    judge = classifier(files, settings.profile)
     settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
-    reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
+    reader = started(settings.limits, files, settings.profile)
     ports = Ports(
         authenticate=pipeline.as_it_came,
         reader=reader,
@@ -245,6 +243,7 @@ def compose(settings: Settings, rules: Sequence[Path] = ()) -> Iterator[Reclassi
     )
     with Database(url) as db:
         try:
+            reader.await_ready()
             yield Reclassifier(db, ports, settings.policy)
         finally:
             reader.close()

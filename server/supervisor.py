@@ -1,29 +1,37 @@
 """Starts the tasks and watches them: one that ends is started again, one that can't start ends all.
 
-A task's standard input is a pipe whose other end only the supervisor has: where that ends, however it ended, the
-supervisor is no more, and the task ends too.
+A task is forked: what all of them import is imported once, and shared. It must not outlive the supervisor, however
+that ended (lifeline.py).
 """
 
 import logging
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.process import BaseProcess
 
-from server.settings import Settings
+from server import libc, tasks
+from server.lifeline import Lifeline
+from server.settings import Settings, UserError
+from server.trouble import TO_MEND, explained
 
 log = logging.getLogger("bouncemx.supervisor")
 
-TASKS = {"intake": 0.0, "worker": 0.0, "web": 1.5, "webhooks": 1.5}  # seconds after the start: mail comes first
-TO_MEND = 2  # the exit code of a task that a person must help
-# glibc raises its threshold with the first large mail, and keeps the memory of all that follow (mallopt(3))
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "2"}
+STARTS = {"intake": 0.0, "worker": 0.0, "web": 1.5, "webhooks": 1.5}  # seconds after ours: mail comes first
 _LONGEST_PAUSE = 10.0
 _STEADY_SECONDS = 30.0
+_LOOK_SECONDS = 0.02  # between two looks whether a task has ended that was told to
 GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_FORK = multiprocessing.get_context("fork")
+
+Follow = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -31,56 +39,71 @@ class Task:
     """One task and its process."""
 
     name: str
-    command: list[str]
-    process: "subprocess.Popen[bytes] | None" = None
+    run: Callable[[Follow], object]  # what the process does; it calls what it is given as soon as it may have threads
+    process: BaseProcess | None = None
     started: float = 0.0
     pause: float = 0.1
     starts_at: float = field(default=0.0)
 
-    def start(self, now: float) -> None:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, env={**os.environ, **MALLOC})
-        self.started = now
+    def start(self, now: float, lifeline: Lifeline) -> None:
+        process = _FORK.Process(target=_become, args=(self, lifeline), name=self.name)
+        # a signal that comes while it is still our copy must not be answered by our handlers
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            process.start()
+            self.process, self.started = process, now
+        except OSError as error:
+            log.warning("%s can't be started: %s", self.name, error)
+            self._wait_longer(now)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
-    def watch(self, now: float) -> int | None:
+    def watch(self, now: float, lifeline: Lifeline) -> int | None:
         """Starts it when it is time to. The exit code of one that ended just now."""
         if self.process is None:
             if now >= self.starts_at:
-                self.start(now)
+                self.start(now, lifeline)
             return None
-        code = self.process.poll()
+        code = self.process.exitcode
         if code is None:
             return None
-        self.forget()
-        self.pause = 0.1 if now - self.started > _STEADY_SECONDS else min(2 * self.pause, _LONGEST_PAUSE)
-        self.starts_at = now + self.pause
+        self.process.close()
+        self.process = None
+        self._wait_longer(now)
         return code
 
-    def forget(self) -> None:
-        """It has ended."""
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()
-        self.process = None
+    def _wait_longer(self, now: float) -> None:
+        self.pause = 0.1 if now - self.started > _STEADY_SECONDS else min(2 * self.pause, _LONGEST_PAUSE)
+        self.starts_at = now + self.pause
 
 
 def run(settings: Settings, smtp: str, http: str, *, try_it: bool = False) -> int:
     """Runs until SIGTERM or SIGINT. The exit code."""
-    if try_it:
-        threading.Thread(target=_print_hint, args=(settings, smtp, http), daemon=True).start()
+    patience = settings.limits.drain_timeout + GRACE_SECONDS
     now = time.monotonic()
-    tasks = [Task(name, _command(name, settings, smtp, http), starts_at=now + after) for name, after in TASKS.items()]
-    return supervise(tasks, settings.limits.drain_timeout + GRACE_SECONDS)
+    watched = [
+        Task(name, partial(tasks.run, name, settings, smtp, http), starts_at=now + after)
+        for name, after in STARTS.items()
+    ]
+    if try_it:
+        _FORK.Process(target=_print_hint, args=(settings, smtp, http), name="hint", daemon=True).start()
+    return supervise(watched, patience)
 
 
-def supervise(tasks: list[Task], patience: float) -> int:
-    """Keeps the tasks running until SIGTERM or SIGINT; `patience` is how long one may take to end. The exit code."""
+def supervise(watched: list[Task], patience: float) -> int:
+    """Keeps the tasks running until SIGTERM or SIGINT; `patience` is how long one may take to end. The exit code.
+
+    Nothing here may start a thread: a fork beside threads may inherit a lock that nobody gives back.
+    """
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         signal.signal(number, lambda number, frame: stopping.set())
-    signal.signal(signal.SIGHUP, lambda number, frame: _forward(tasks, signal.SIGHUP))
+    signal.signal(signal.SIGHUP, lambda number, frame: _forward(watched, signal.SIGHUP))
+    lifeline = Lifeline(patience)
     code = 0
     while not stopping.is_set():
-        for task in tasks:
-            ended = task.watch(time.monotonic())
+        for task in watched:
+            ended = task.watch(time.monotonic(), lifeline)
             if ended == TO_MEND:
                 log.error("%s needs help, see above", task.name)
                 code = TO_MEND
@@ -88,33 +111,28 @@ def supervise(tasks: list[Task], patience: float) -> int:
             elif ended is not None:
                 log.warning("%s ended (%s); starting it again in %.1f s", task.name, _told(ended), task.pause)
         stopping.wait(0.1)
-    _stop(tasks, patience)
+    _stop(watched, patience)
     return code
 
 
-def follow(patience: float) -> None:
-    """In a task: ends this process when its supervisor has ended, by SIGTERM, and by force after so many seconds."""
-    threading.Thread(target=_follow, args=(patience,), name="follow", daemon=True).start()
-
-
-def _follow(patience: float) -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    log.warning("the supervisor is gone")
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(patience)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _command(name: str, settings: Settings, smtp: str, http: str) -> list[str]:
-    # -P: a folder that happens to hold a server.py is not looked into
-    own = [sys.executable, "-P", "-m", "server", "serve", "--supervised", "--only", name]
-    return [*own, "--data-dir", str(settings.data_dir), "--smtp", smtp, "--http", http]
+def _become(task: Task, lifeline: Lifeline) -> None:
+    """In the new process: no longer the supervisor. Its exit code says how the task ended."""
+    signal.signal(signal.SIGHUP, lambda number, frame: None)  # for those that have nothing to read again
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    lifeline.let_go()
+    libc.name_process(task.name)
+    try:
+        with explained():
+            task.run(lifeline.follow)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)
 
 
 def _print_hint(settings: Settings, smtp: str, http: str) -> None:
     from server import tryout
-    from server.settings import UserError
     from storage.database import DatabaseUnusable
 
     try:
@@ -123,25 +141,24 @@ def _print_hint(settings: Settings, smtp: str, http: str) -> None:
         log.warning("no return path to try: %s", error)
 
 
-def _forward(tasks: list[Task], number: int) -> None:
-    for task in tasks:
-        if task.process is not None:
-            task.process.send_signal(number)
+def _forward(watched: list[Task], number: int) -> None:
+    for task in watched:
+        if task.process is not None and task.process.exitcode is None:
+            os.kill(task.process.pid or 0, number)
 
 
-def _stop(tasks: list[Task], patience: float) -> None:
+def _stop(watched: list[Task], patience: float) -> None:
     """The intake first stops taking mail, while the worker goes on; whoever does not end is killed."""
-    _forward(tasks, signal.SIGTERM)
+    _forward(watched, signal.SIGTERM)
     end = time.monotonic() + patience
-    for task in tasks:
-        if task.process is not None:
-            try:
-                task.process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                log.warning("%s does not end and is killed", task.name)
-                task.process.kill()
-                task.process.wait()
-            task.forget()
+    for process in [task.process for task in watched if task.process is not None]:
+        # join() would wait for the process's own children too
+        while process.exitcode is None and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+        if process.exitcode is None:
+            log.warning("%s does not end and is killed", process.name)
+            process.kill()
+            process.join()
 
 
 def _told(code: int) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,10 +21,10 @@ from handlers.pipeline import Ports, Reading
 from server import senders, sockets
 from server.due import Due, utc_now
 from server.interval import Interval
-from server.reading import BoundedReader, ReaderMissing
+from server.reading import BoundedReader, ReaderMissing, started
 from server.rematch import Rematcher
-from server.rulebook import classifier
 from server.settings import Settings
+from server.starting import ready
 from server.sweeping import Sweep
 from storage import database, journal, positions, waiting
 from storage.database import Database, DatabaseUnusable
@@ -214,17 +214,13 @@ class Worker:
         return pipeline.held(mail, f"reading it failed {TRIES} times; the log of the worker says why")
 
 
-def run(settings: Settings, composed: Callable[[], None] = lambda: None) -> None:
-    """Runs until SIGTERM or SIGINT. Raises UserError, DatabaseUnusable or KeyFileBroken at the start.
-
-    `composed` may start threads: none may be there before, or the reader's process could not be forked.
-    """
+def run(settings: Settings, reader: BoundedReader) -> None:
+    """Runs until SIGTERM or SIGINT. Raises UserError, DatabaseUnusable or KeyFileBroken at the start."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopping.set())
-    with compose(settings) as worker:
-        composed()
-        sockets.notify("READY=1")
+    with compose(settings, reader=reader) as worker:
+        ready()
         log.info("reading %s", settings.journal)
         pause = _IDLE_SECONDS
         while not stopping.is_set():
@@ -243,15 +239,16 @@ def run(settings: Settings, composed: Callable[[], None] = lambda: None) -> None
 
 
 @contextmanager
-def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterator[Worker]:
-    """A worker out of its parts. Raises UserError, DatabaseUnusable or KeyFileBroken."""
+def compose(
+    settings: Settings, now: Callable[[], datetime] = utc_now, reader: BoundedReader | None = None
+) -> Iterator[Worker]:
+    """A worker out of its parts, the reader begun now where it wasn't yet. Raises UserError, DatabaseUnusable or
+    KeyFileBroken.
+    """
+    reader = reader or started(settings.limits, settings.rules, settings.profile)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     url = database.locate(settings.database_url, settings.data_dir)
     database.migrate(url)
-    judge = classifier(settings.rules, settings.profile)
-    reader = BoundedReader.of(settings.limits.parse_seconds, settings.limits.parse_octets, judge)
-    with suppress(ReaderMissing):  # perhaps later
-        reader.warm()
     asking = senders.of(settings)
     ports = Ports(
         authenticate=asking.authenticate,
@@ -263,6 +260,7 @@ def compose(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterat
     with Database(url, checkpoints=True) as db:
         worker = Worker(settings, db, ports, now)
         try:
+            reader.await_ready()
             yield worker
         finally:
             worker.close()

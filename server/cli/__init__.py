@@ -68,7 +68,7 @@ app.add_typer(webhooks.app, name="webhooks")
 
 def main() -> NoReturn:
     """Runs a command. Exit codes: 0 done, 1 it failed and may work later, 2 something is to be mended first."""
-    from server.cli.trouble import explained
+    from server.trouble import explained
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a letter shows its number

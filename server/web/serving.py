@@ -11,6 +11,7 @@ import uvicorn
 from server import sockets
 from server.api.application import PREFIX, application
 from server.settings import Settings
+from server.starting import ready
 from server.web.application import site
 from server.web.guard import allowed_hosts
 from storage import database
@@ -69,7 +70,7 @@ class _Server(uvicorn.Server):
 def _ready(listeners: Sequence[socket.socket]) -> None:
     names = ", ".join(_name(listener) for listener in listeners)
     log.info("pages at %s", names)
-    sockets.notify("READY=1")
+    ready()
 
 
 def _name(listener: socket.socket) -> str:

@@ -14,6 +14,7 @@ from dns.resolver import NoResolverConfiguration
 
 from server import sockets
 from server.settings import Settings, UserError
+from server.starting import ready
 from server.webhooks.lookup import Lookup
 from server.webhooks.patience import Patience
 from server.webhooks.post import Post
@@ -60,7 +61,7 @@ async def _send(settings: Settings) -> None:
     sending = Sending(patience, timedelta(days=settings.webhook_history_days))
     url = database.locate(settings.database_url, settings.data_dir)
     await asyncio.to_thread(database.migrate, url)
-    sockets.notify("READY=1")
+    ready()
     async with _alone(settings.data_dir, stopping), post(settings) as sends:
         with database.Database(url) as db:
             await Sender(db, sends, sending).run(stopping)

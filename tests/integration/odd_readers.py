@@ -10,6 +10,8 @@ from handlers.pipeline import understand
 from handlers.ports import Said
 from handlers.report import Report
 from handlers.words import Kind
+from server.reading import Understand
+from server.settings import UserError
 
 
 def real(raw: bytes, reverse_path: str) -> Said:
@@ -17,7 +19,21 @@ def real(raw: bytes, reverse_path: str) -> Said:
     return understand(raw, reverse_path, _CLASSIFIER)
 
 
-_CLASSIFIER = Classifier(ruleset.load())  # before the first mail's time begins
+_CLASSIFIER = Classifier(ruleset.load())
+
+
+def as_real() -> Understand:
+    """What gives the process the real one."""
+    return real
+
+
+def as_obedient() -> Understand:
+    return obedient
+
+
+def refusing() -> Understand:
+    """Rules that are wrong."""
+    raise UserError("own.toml: rule 'a.b', reason = 'x': unknown reason")
 
 
 def obedient(raw: bytes, reverse_path: str) -> Said:

@@ -16,7 +16,8 @@ from handlers.ports import Said, Unreadable
 from handlers.report import Report
 from server import reading
 from server.reading import READ_OCTETS, BoundedReader, ReaderFailed, ReaderMissing
-from tests.integration.odd_readers import ends_at_once, obedient, real
+from server.settings import UserError
+from tests.integration.odd_readers import as_obedient, as_real, ends_at_once, real, refusing
 
 GIGABYTE = 1 << 30
 MAIL = b"From: MAILER-DAEMON@mx.example\r\nSubject: Undelivered mail\r\n\r\n<ann@x.example>: 550 5.1.1 no such user\r\n"
@@ -24,7 +25,7 @@ MAIL = b"From: MAILER-DAEMON@mx.example\r\nSubject: Undelivered mail\r\n\r\n<ann
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[BoundedReader]:
-    made = BoundedReader(10, GIGABYTE, obedient)
+    made = BoundedReader(10, GIGABYTE, as_obedient)
     yield made
     made.close()
 
@@ -53,7 +54,7 @@ def process_of(reader: BoundedReader) -> int:
 
 
 def test_it_says_what_parsing_here_says() -> None:
-    reader = BoundedReader(10, GIGABYTE, real)
+    reader = BoundedReader(10, GIGABYTE, as_real)
     reader.warm()
     try:
         assert one(reader, MAIL, "") == real(MAIL, "").report
@@ -86,7 +87,7 @@ def test_a_mail_that_brings_it_down(reader: BoundedReader, order: bytes, told: s
 
 
 def test_a_mail_that_takes_too_long() -> None:
-    reader = BoundedReader(0.2, GIGABYTE, obedient)
+    reader = BoundedReader(0.2, GIGABYTE, as_obedient)
     try:
         assert why(reader, b"X-Test: loop\r\n\r\n") == "reading it took longer than 0.2 seconds"
         assert one(reader, b"Subject: next\r\n\r\n", "").subject == "next"
@@ -122,7 +123,7 @@ def test_a_mail_of_any_size_is_read_up_to_a_bound(reader: BoundedReader) -> None
 
 def test_a_reader_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known of the mail then."""
-    reader = BoundedReader(10, GIGABYTE, real)
+    reader = BoundedReader(10, GIGABYTE, as_real)
     monkeypatch.setattr(reading, "_serve", ends_at_once)
     with pytest.raises(ReaderMissing, match="the reader does not start: its exit code is 7"):
         one(reader, MAIL, "")
@@ -131,17 +132,39 @@ def test_a_reader_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     reader.close()
 
 
+def test_rules_that_are_wrong() -> None:
+    """At the start somebody is there to mend them; later the mails wait."""
+    reader = BoundedReader(10, GIGABYTE, refusing)
+    reader.warm()
+    with pytest.raises(UserError, match="unknown reason"):
+        reader.await_ready()
+    with pytest.raises(ReaderMissing, match="unknown reason"):
+        one(reader, MAIL, "")
+    reader.close()
+
+
+def test_one_that_cannot_start_yet_may_later(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    reader = BoundedReader(10, GIGABYTE, as_real)
+    monkeypatch.setattr(reading, "_serve", ends_at_once)
+    reader.await_ready()
+    assert "its exit code is 7; it is tried again with the first mail" in caplog.text
+    monkeypatch.undo()
+    reader.await_ready()
+    assert one(reader, b"Subject: later\r\n\r\n", "").subject == "later"
+    reader.close()
+
+
 def test_forked_or_spawned_it_reads_the_same() -> None:
     """warm() forks while there are no threads; whatever comes later is spawned."""
     for begin in (BoundedReader.warm, lambda reader: None):
-        reader = BoundedReader(10, GIGABYTE, real)
+        reader = BoundedReader(10, GIGABYTE, as_real)
         begin(reader)
         assert one(reader, b"Subject: later\r\n\r\n", "").subject == "later"
         reader.close()
 
 
 def test_a_machine_that_has_no_process_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = BoundedReader(10, GIGABYTE, real)
+    reader = BoundedReader(10, GIGABYTE, as_real)
 
     def start(self: object) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
@@ -157,7 +180,7 @@ def test_a_machine_that_has_no_process_left(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_closing_twice_and_before_the_start() -> None:
-    reader = BoundedReader(10, GIGABYTE, real)
+    reader = BoundedReader(10, GIGABYTE, as_real)
     reader.close()
     reader.warm()
     reader.close()
@@ -179,7 +202,7 @@ def test_the_kernel_holds_the_bounds(reader: BoundedReader) -> None:
     ],
 )
 def test_the_mails_beside_one_that_brings_it_down_are_read(order: bytes, told: str) -> None:
-    reader = BoundedReader(0.2, GIGABYTE, obedient)
+    reader = BoundedReader(0.2, GIGABYTE, as_obedient)
     bad = mail(b"X-Test: " + order + b"\r\n\r\n")
     try:
         found = reader.read([mail(b"Subject: 0\r\n\r\n"), bad, mail(b"Subject: 1\r\n\r\n"), bad])

@@ -11,22 +11,27 @@ from pathlib import Path
 
 import pytest
 
+from server.lifeline import Lifeline
 from server.supervisor import Task
 
 SUPERVISE = """
-import sys
+import os, sys
+from functools import partial
 from server import logs, supervisor
 logs.set_up()
-tasks = [supervisor.Task(f"task{number}", ["sh", "-c", code]) for number, code in enumerate(sys.argv[2:])]
+def become(code, follow):
+    if code != "follow":
+        os.execvp("sh", ["sh", "-c", code])
+    follow()
+    exec(os.environ["FOLLOWING"])
+tasks = [supervisor.Task(f"task{number}", partial(become, code)) for number, code in enumerate(sys.argv[2:])]
 sys.exit(supervisor.supervise(tasks, float(sys.argv[1])))
 """
-FOLLOW = """
-import signal, sys, time
-from server import supervisor
-if sys.argv[2] == "stubborn":
+FOLLOWING = """
+import signal, time
+if {stubborn}:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-supervisor.follow(0.1)
-print(__import__("os").getpid(), file=open(sys.argv[1], "a"))
+print(os.getpid(), file=open({marks!r}, "a"), flush=True)
 time.sleep(100)
 """
 
@@ -78,9 +83,11 @@ def marks(tmp_path: Path) -> Iterator[Marks]:
 
 
 @contextmanager
-def supervised(*tasks: str, patience: float = 5.0) -> Iterator["subprocess.Popen[str]"]:
+def supervised(*tasks: str, patience: float = 5.0, following: str = "") -> Iterator["subprocess.Popen[str]"]:
+    """Each task a line for the shell, or "follow": what `following` says, in Python, for as long as we are there."""
     command = [sys.executable, "-c", SUPERVISE, str(patience), *tasks]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "FOLLOWING": following}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield process
         finally:
@@ -146,49 +153,105 @@ def test_a_hangup_reaches_the_tasks(marks: Marks) -> None:
     marks.path.unlink()
 
 
-@pytest.mark.parametrize("kind", ["obedient", "stubborn"])
-def test_no_task_outlives_a_killed_supervisor(marks: Marks, tmp_path: Path, kind: str) -> None:
-    script = tmp_path / "follow.py"
-    script.write_text(FOLLOW)
-    with supervised(f"exec {sys.executable} {script} {marks.path} {kind}") as process:
-        marks.wait_for(1)
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_no_task_outlives_a_killed_supervisor(marks: Marks, stubborn: bool) -> None:
+    """The other task, forked later, holds no end of the line that the first one hangs on."""
+    following = FOLLOWING.format(stubborn=stubborn, marks=str(marks.path))
+    with supervised("follow", "follow", patience=0.1, following=following) as process:
+        marks.wait_for(2)
         process.kill()
-        wait_until(lambda: not is_alive(marks()[0]))
+        wait_until(lambda: not any(map(is_alive, marks())))
+
+
+def test_a_task_of_ours_that_fails_tells_why_in_one_record(marks: Marks) -> None:
+    wait_and_fail = f"import time; open({str(marks.path)!r}, 'a').write('0 '); raise ValueError('a fault\\x1b of ours')"
+    with supervised("follow", following=wait_and_fail) as process:
+        marks.wait_for(1)
+        process.terminate()
+        said = told(process)
+    assert "CRITICAL bouncemx: ended by a fault of ours" in said
+    assert "    ValueError: a fault\\x1b of ours" in said
+    assert process.returncode == 0
+
+
+def test_a_task_that_names_a_way_out_ends_all_without_a_traceback() -> None:
+    named = "from server.settings import UserError; raise UserError('return_path_domain = 7: give a domain name')"
+    with supervised("follow", following=named) as process:
+        said = told(process)
+    assert "bouncemx: return_path_domain = 7: give a domain name" in said
+    assert ("Traceback" in said, process.returncode) == (False, 2)
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_the_service_does_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
-    """Intake, worker, and the worker's reader, which was forked: to spawn one takes longer than all else."""
+    """Intake, worker, and the worker's reader."""
     command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path / "data")]
     addresses = ["--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     log = tmp_path / "log"
     with log.open("w") as file, subprocess.Popen([*command, *addresses], stderr=file) as process:
         wait_until(lambda: "taking mail at" in log.read_text() and "reading " in log.read_text())
         started = children(process.pid)
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in started]
+        names = [name_of(pid) for pid in started]
         process.kill()
         wait_until(lambda: not any(map(is_alive, started)))
-    assert sum(b"worker" in command for command in commands) == 2
-    assert sum(b"intake" in command for command in commands) == 1
+    assert names.count("bouncemx-worker") == 2
+    assert names.count("bouncemx-intake") == 1
     assert "the supervisor is gone" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 
+def test_a_hangup_ends_no_task_that_has_nothing_to_read_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path / "data")]
+    addresses = ["--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    log = tmp_path / "log"
+    with log.open("w") as file, subprocess.Popen([*command, *addresses], stderr=file) as process:
+        wait_until(lambda: "taking mail at" in log.read_text() and "reading " in log.read_text())
+        before = children(process.pid)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert len(before) >= 3
+    assert "SIGHUP" not in log.read_text()
+
+
 def test_pauses_grow_until_a_task_runs_steadily() -> None:
-    task = Task("x", ["false"])
+    lifeline = Lifeline(1)
+    task = Task("x", lambda follow: sys.exit(1))
     pauses = []
     now = 0.0
     for _ in range(9):
-        assert task.watch(now) is None
+        assert task.watch(now, lifeline) is None
         assert task.process is not None
-        task.process.wait()
-        assert task.watch(now) == 1
+        task.process.join()
+        assert task.watch(now, lifeline) == 1
         pauses.append(task.pause)
-        assert task.watch(now + task.pause / 2) is None
+        assert task.watch(now + task.pause / 2, lifeline) is None
         assert task.process is None
         now += task.pause
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0, 10.0]
-    task.watch(now)
+    task.watch(now, lifeline)
     assert task.process is not None
-    task.process.wait()
-    task.watch(now + 60)
+    task.process.join()
+    task.watch(now + 60, lifeline)
     assert task.pause == 0.1
+
+
+def test_a_machine_that_has_no_process_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifeline = Lifeline(1)
+    task = Task("x", lambda follow: sys.exit(1))
+
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    assert task.watch(0.0, lifeline) is None
+    assert (task.process, task.pause) == (None, 0.2)
+    monkeypatch.undo()
+    task.watch(0.2, lifeline)
+    assert task.process is not None
+    task.process.join()
+    assert task.watch(0.2, lifeline) == 1

@@ -30,7 +30,7 @@ from server.worker import Worker, compose
 from storage import bounces, captures, journal, positions, suppressions
 from storage.database import Database, DatabaseUnusable, locate, migrate
 from storage.keyring import KeyFile
-from tests.integration.odd_readers import obedient
+from tests.integration.odd_readers import as_obedient
 from tests.plain_reader import PlainReader
 
 
@@ -178,7 +178,7 @@ def test_a_replay_from_an_older_position_stores_nothing_twice(bench: Bench) -> N
 def test_a_mail_that_brings_the_reader_down_is_held_and_the_next_go_on(bench: Bench) -> None:
     mails = [plain(0), b"X-Test: loop\r\n\r\n", plain(1), b"X-Test: die\r\n\r\n", b"X-Test: eat\r\n\r\n", plain(2)]
     bench.write(*mails)
-    reader = BoundedReader(2, 1 << 30, obedient)
+    reader = BoundedReader(2, 1 << 30, as_obedient)
     with bench.worker(reader=reader) as running:
         assert run_dry(running) == [6]
     reader.close()

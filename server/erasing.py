@@ -7,16 +7,30 @@ from handlers.envelope import Mail
 from server.settings import Settings
 from storage import erasure, journal, revision
 from storage.database import Database
-from storage.erasure import Order
+from storage.erasure import Order, Read
+from storage.naming import is_named, is_named_in_mail
 
 
 def erase(db: Database, settings: Settings, order: Order, told: Callable[[int], object] = id) -> dict[str, Any]:
     """The certificate. `told` hears how many captures were read since. Raises DatabaseUnusable."""
-    with db.reader() as connection:
-        found = list(erasure.captures_naming(connection, order, told))
+    found: list[int] = []
+    last = 0
+    while read := _read(db, order, last):
+        told(read.number)
+        found += read.naming
+        last = read.last
     in_journal = _in_journal(settings, order)
     with db.writer() as connection:
+        while read := erasure.read(connection, order, last):  # what was stored meanwhile
+            found += read.naming
+            last = read.last
         return erasure.erase(connection, order, found, in_journal)
+
+
+def _read(db: Database, order: Order, after: int) -> Read | None:
+    """Page by page, each in a transaction of its own: none stays open while millions are read."""
+    with db.reader() as connection:
+        return erasure.read(connection, order, after)
 
 
 def extent(db: Database) -> int:
@@ -29,10 +43,9 @@ def _in_journal(settings: Settings, order: Order) -> list[int]:
     """The mails that name it and that the worker has not removed yet: it does, journal_keep_seconds after storing."""
     if not settings.journal.is_dir():
         return []
-    pattern = erasure.naming(order.address)
-    return [frame.position for frame in journal.frames(settings.journal) if pattern.search(_said(frame.mail).lower())]
+    return [frame.position for frame in journal.frames(settings.journal) if _names(frame.mail, order.address)]
 
 
-def _said(mail: Mail) -> bytes:
-    paths = " ".join((mail.envelope.reverse_path, *mail.envelope.forward_paths))
-    return paths.encode(errors="replace") + b"\n" + mail.raw
+def _names(mail: Mail, address: str) -> bool:
+    paths = [mail.envelope.reverse_path, *mail.envelope.forward_paths]
+    return is_named(address, paths) or is_named_in_mail(address, mail.raw)

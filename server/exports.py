@@ -29,7 +29,7 @@ FILES = {Format.CSV: "suppressions.csv", Format.JSONL: "suppressions.jsonl", For
 def written(
     rows: Iterable[dict[str, Any]], form: Format, names: Sequence[str] = NAMES, left_out: list[str] | None = None
 ) -> Iterator[str]:
-    """The list, a line a piece. A Postfix table has an address once; those that it can't hold go to `left_out`."""
+    """The list, a line a piece. In Postfix's, access(5), each comes once; what can't be a key goes to `left_out`."""
     if form is Format.CSV:
         yield ",".join(names) + "\n"
     told: set[str] = set()
@@ -43,7 +43,7 @@ def written(
                 left_out.append(row["address"])
         elif row["address"] not in told:
             told.add(row["address"])
-            yield f"{row['address']} REJECT suppressed: {row['reason']} since {row['since'][:10]}\n"  # access(5)
+            yield f"{row['address']} REJECT suppressed: {row['reason'] or 'everywhere'} since {row['since'][:10]}\n"
 
 
 def _csv(values: Iterable[Any]) -> str:

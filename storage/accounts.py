@@ -45,3 +45,8 @@ def listing(connection: Connection) -> Iterator[dict[str, Any]]:
 def _check(what: str, name: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise ValueError(f"{what} is 1 to {_LONGEST_NAME} printable characters, not {name[:250]!r}")
+
+
+def lock(connection: Connection, account_id: int) -> None:
+    """Until this transaction ends nobody else counts what the account has, to add to it."""
+    connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))

@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from handlers.message import Account
-from storage import pages, shapes
+from storage import accounts, pages, shapes
 from storage.tables import account, api_key
 
 _TEXT = re.compile(r"bmx_([1-9][0-9]{0,8})_([0-9a-f]{64})")
 _LONGEST_NAME = 200
+MOST = 100  # keys of one account that are good
 _USED_EVERY = timedelta(minutes=1)  # a key that is used all the time is not written all the time
 SHOWN = select(*api_key.c, account.c.name.label("account")).join_from(
     api_key, account, api_key.c.account_id == account.c.id, isouter=True
@@ -33,6 +34,10 @@ class Scope(StrEnum):
     WEBHOOKS = "webhooks"  # where events are sent
     KEYS = "keys"  # make and revoke keys
     OPERATOR = "operator"  # all of it, of every account
+
+
+class TooMany(ValueError):
+    """The account has as many keys as it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,9 @@ def add(
     name: str = "",
     expires_at: datetime | None = None,
 ) -> tuple[int, str]:
-    """A new key: its id and its text, which nothing can tell again. Raises ValueError."""
+    """A new key: its id and its text, which nothing can tell again. Raises ValueError, TooMany among them."""
     _check(owner, scopes, name)
+    _check_room(connection, owner, now)
     if expires_at is not None and expires_at <= now:
         raise ValueError(f"expires_at {expires_at.isoformat()} has passed: give a time to come")
     secret = secrets.token_hex(32)
@@ -105,6 +111,17 @@ def revoke(connection: Connection, key: int, now: datetime) -> bool:
 def listing(connection: Connection) -> Iterator[dict[str, Any]]:
     """Every key as `api-keys ls --json` shows it, in the order they were made."""
     return (shapes.api_key(row) for row in pages.rows(connection, SHOWN, api_key.c.id, page=500))
+
+
+def _check_room(connection: Connection, owner: Account | None, now: datetime) -> None:
+    """Raises TooMany. Who hands out operators' keys is at the command line, and has no limit."""
+    if owner is None:
+        return
+    accounts.lock(connection, owner.id)
+    good = api_key.c.revoked_at.is_(None), or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now)
+    number = select(func.count()).select_from(api_key).where(api_key.c.account_id == owner.id, *good)
+    if connection.execute(number).scalar_one() >= MOST:
+        raise TooMany(f"an account has at most {MOST} keys: revoke one first")
 
 
 def _check(owner: Account | None, scopes: Collection[Scope], name: str) -> None:

@@ -4,11 +4,9 @@ What is left of a capture is when it came, how many octets it had, and what it w
 their states, and messages that had no other.
 """
 
-import json
-import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,8 +26,9 @@ from sqlalchemy import (
     update,
 )
 
-from storage import hashing, pages
+from storage import hashing
 from storage.columns import address_key
+from storage.naming import is_named, is_named_in_mail, longest_run
 from storage.shapes import moment
 from storage.standing import chunks
 from storage.tables import (
@@ -47,10 +46,12 @@ from storage.tables import (
     state_change,
     suppression,
     suppression_change,
+    waiting,
 )
 from storage.webhook_tables import dispatch
 
 _SAYING = ("reverse_path", "forward_paths", "subject", "report", "recipients", "links", "hints", "faults")
+_PAGE = 50
 _NOTHING: dict[str, Any] = {
     "reverse_path": "",
     "forward_paths": [],
@@ -79,22 +80,28 @@ class Order:
         return address_key(self.address)
 
 
-def naming(address: str) -> re.Pattern[bytes]:
-    """Finds the address as such: not as a part of a longer one."""
-    key = re.escape(address_key(address).encode())
-    return re.compile(rb"(?<![\w.+=-])" + key + rb"(?![\w-]|\.\w)")
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A page of captures that was read."""
+
+    number: int
+    last: int  # its last id
+    naming: tuple[int, ...]  # those of them that name the address anywhere, also in their octets
 
 
-def captures_naming(connection: Connection, order: Order, told: Callable[[int], object]) -> Iterator[int]:
-    """The captures that name the address anywhere, also in their octets; `told` hears of each that was read."""
-    pattern = naming(order.address)
+def read(connection: Connection, order: Order, after: int) -> Read | None:
+    """The next captures behind this id; None where there are no more."""
     columns = [capture.c[name] for name in (*_SAYING, "id", "raw")]
-    statement = select(*columns).where(capture.c.erased_at.is_(None), _whose(capture, order))
-    for row in pages.rows(connection, statement, capture.c.id, page=50):
-        told(1)
-        said = json.dumps([row[name] for name in _SAYING], ensure_ascii=False).lower()
-        if pattern.search(said.encode(errors="replace")) or pattern.search(zlib.decompress(row["raw"]).lower()):
-            yield row["id"]
+    statement = select(*columns).where(capture.c.erased_at.is_(None), _whose(capture, order), capture.c.id > after)
+    rows = connection.execute(statement.order_by(capture.c.id).limit(_PAGE)).mappings().all()
+    if not rows:
+        return None
+    return Read(len(rows), rows[-1]["id"], tuple(row["id"] for row in rows if _names(row, order.address)))
+
+
+def _names(row: RowMapping, address: str) -> bool:
+    said = [row[name] for name in _SAYING]
+    return is_named(address, said) or is_named_in_mail(address, zlib.decompress(row["raw"]))
 
 
 def erase(
@@ -149,7 +156,7 @@ def _account(connection: Connection, order: Order) -> str | None:
 
 
 def _deliveries(connection: Connection, order: Order) -> list[int]:
-    statement = select(delivery.c.id).join_from(delivery, message).where(func.lower(delivery.c.recipient) == order.key)
+    statement = select(delivery.c.id).join_from(delivery, message).where(delivery.c.recipient_key == order.key)
     if order.account_id is not None:
         statement = statement.where(message.c.account_id == order.account_id)
     return list(connection.execute(statement).scalars())
@@ -165,15 +172,10 @@ def _captures_of(connection: Connection, order: Order, deliveries: list[int]) ->
 
 def _events(connection: Connection, order: Order, deliveries: list[int], gone: Counter[str]) -> None:
     """Those of its deliveries, and those that name it; what was queued of them for webhooks goes along."""
-    pattern = naming(order.address)
-    like = f"%{order.key}%"
-    text = or_(func.lower(cast(event.c.data, Text)).like(like), func.lower(event.c.key).like(like))
+    run = longest_run(order.address)
+    text = or_(func.lower(cast(event.c.data, Text)).contains(run), func.lower(event.c.key).contains(run))
     statement = select(event.c.id, event.c.key, event.c.data).where(text, _whose(event, order))
-    ids = {
-        row.id
-        for row in connection.execute(statement)
-        if pattern.search(f"{row.key} {json.dumps(row.data, ensure_ascii=False)}".lower().encode(errors="replace"))
-    }
+    ids = {row.id for row in connection.execute(statement) if is_named(order.address, [row.key, row.data])}
     for chunk in chunks(deliveries):
         ids.update(connection.execute(select(event.c.id).where(event.c.delivery_id.in_(chunk))).scalars())
     _delete(connection, dispatch, dispatch.c.event_id, ids, gone)
@@ -189,14 +191,23 @@ def _bounces(connection: Connection, order: Order, deliveries: list[int], gone: 
 
 
 def _scrub(connection: Connection, order: Order, ids: Collection[int], gone: Counter[str]) -> None:
-    """Nothing of what a capture says stays but the lines of its other recipients."""
-    pattern = naming(order.address)
+    """Nothing of what a capture says stays but the lines of its other recipients; nothing of it is waited for."""
     for chunk in chunks(sorted(ids)):
         for row in connection.execute(select(capture.c.id, capture.c.recipients).where(capture.c.id.in_(chunk))):
-            others = [each for each in row.recipients if not pattern.search(json.dumps(each).lower().encode())]
+            others = [each for each in row.recipients if not is_named(order.address, each)]
             values = {**_NOTHING, "recipients": others, "erased_at": order.now}
             connection.execute(update(capture).where(capture.c.id == row.id), values)
             gone["capture"] += 1
+        _scrub_bounces(connection, order, chunk)
+    _delete(connection, waiting, waiting.c.capture_id, ids, gone)
+
+
+def _scrub_bounces(connection: Connection, order: Order, captures: Sequence[int]) -> None:
+    """What a server said of another recipient of the same capture, where it names the address."""
+    statement = select(bounce.c.id, bounce.c.diagnostic, bounce.c.span).where(bounce.c.capture_id.in_(captures))
+    for row in connection.execute(statement):
+        if is_named(order.address, [row.diagnostic, row.span]):
+            connection.execute(update(bounce).where(bounce.c.id == row.id), {"diagnostic": None, "span": ""})
 
 
 def _sent(connection: Connection, deliveries: list[int], gone: Counter[str]) -> None:

@@ -236,17 +236,20 @@ class Bounce(TypedDict):
 
 
 class Suppression(TypedDict):
-    """An address not to mail again; `account` null means everyone, `capture` null that no single one is the cause."""
+    """An address not to mail again; `account` null means everyone, `capture` null that no single one is the cause.
+
+    Of what holds for everyone an account is told no category, reason and source.
+    """
 
     address: str
     account: str | None
     type: str
-    category: str
-    reason: str
+    category: str | None
+    reason: str | None
     since: str
     capture: int | None
     state: str
-    source: str
+    source: str | None
     expires_at: str | None
     incident: int | None
     held_until: str | None
@@ -310,8 +313,8 @@ class SuppressionChange(TypedDict):
     account: str | None
     change: str
     at: str
-    category: str
-    reason: str
+    category: str | None
+    reason: str | None
     incident: int | None
     who: str | None
     why: str | None

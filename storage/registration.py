@@ -106,7 +106,8 @@ def _messages(connection: Connection, account: Account, new: Sequence[New], now:
             "created_at": now,
         }
         rows.setdefault(each.message_id, row)
-    connection.execute(messages.filling_gaps(connection), list(rows.values()))
+    # in one order: two requests at once must not wait for each other's rows
+    connection.execute(messages.filling_gaps(connection), sorted(rows.values(), key=lambda row: str(row["message_id"])))
     found: dict[str, _Stored] = {}
     own = select(message.c.id, message.c.message_id, message.c.envelope_id).where(message.c.account_id == account.id)
     for chunk in _chunks(list(rows)):

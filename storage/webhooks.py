@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
 from handlers.events import EventType
-from storage import events
+from storage import accounts, events
 from storage.shapes import moment
 from storage.tables import account
 from storage.webhook_tables import dispatch, webhook
@@ -30,8 +30,7 @@ def add(
 
     No types: all of them. Raises TooMany.
     """
-    if len(listing(connection, account_id)) >= MOST and account_id is not None:
-        raise TooMany(f"an account has at most {MOST} webhooks: remove one first")
+    _check_room(connection, account_id)
     row = {
         "account_id": account_id,
         "url": url,
@@ -48,14 +47,15 @@ def add(
 def listing(connection: Connection, account_id: int | None = None) -> list[dict[str, Any]]:
     """Every endpoint as `webhooks --json` shows it: without its secrets."""
     rows = connection.execute(_whose(_SHOWN, account_id).order_by(webhook.c.id)).mappings().all()
-    return [_shape(connection, row) for row in rows]
+    counts = _counts(connection, [row["id"] for row in rows])
+    return [_shape(row, counts) for row in rows]
 
 
 def get(connection: Connection, account_id: int | None, webhook_id: int) -> dict[str, Any] | None:
     """One of them; None where this account has no such endpoint."""
     statement = _whose(_SHOWN, account_id).where(webhook.c.id == webhook_id)
     row = connection.execute(statement).mappings().first()
-    return _shape(connection, row) if row else None
+    return _shape(row, _counts(connection, [webhook_id])) if row else None
 
 
 def change(
@@ -159,9 +159,27 @@ def _present(shown: dict[str, Any] | None) -> dict[str, Any]:
     return shown
 
 
-def _shape(connection: Connection, row: RowMapping) -> dict[str, Any]:
-    counts = select(dispatch.c.state, func.count()).where(dispatch.c.webhook_id == row["id"]).group_by(dispatch.c.state)
-    by_state: dict[str, int] = {each[0]: each[1] for each in connection.execute(counts)}
+def _check_room(connection: Connection, account_id: int | None) -> None:
+    """Raises TooMany. The operator, who names no account, has no limit."""
+    if account_id is None:
+        return
+    accounts.lock(connection, account_id)
+    number = select(func.count()).select_from(webhook).where(webhook.c.account_id == account_id)
+    if connection.execute(number).scalar_one() >= MOST:
+        raise TooMany(f"an account has at most {MOST} webhooks: remove one first")
+
+
+def _counts(connection: Connection, ids: Sequence[int]) -> dict[tuple[int, str], int]:
+    """How many dispatches each endpoint has in each state."""
+    counted = (
+        select(dispatch.c.webhook_id, dispatch.c.state, func.count())
+        .where(dispatch.c.webhook_id.in_(ids))
+        .group_by(dispatch.c.webhook_id, dispatch.c.state)
+    )
+    return {(row[0], row[1]): row[2] for row in connection.execute(counted)}
+
+
+def _shape(row: RowMapping, counts: Mapping[tuple[int, str], int]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "account": row["account"],
@@ -171,8 +189,6 @@ def _shape(connection: Connection, row: RowMapping) -> dict[str, Any]:
         "why": row["why"],
         "failures": row["failures"],
         "probe_at": moment(row["probe_at"]),
-        "queued": by_state.get("queued", 0),
-        "delivered": by_state.get("delivered", 0),
-        "dead": by_state.get("dead", 0),
+        **{state: counts.get((row["id"], state), 0) for state in ("queued", "delivered", "dead")},
         "created_at": moment(row["created_at"]),
     }

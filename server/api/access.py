@@ -30,6 +30,7 @@ _BEARER = HTTPBearer(
     description="`bouncemx api-keys add` makes one",
 )
 _Owner = ColumnElement[Any]
+_OF_OTHERS = ("category", "reason", "capture", "source", "incident", "who", "why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,15 @@ class Mine:
     @property
     def account_id(self) -> int | None:
         return self.account.id if self.account else None
+
+    def discreet(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """A suppression, or a change of one, as the caller may know it.
+
+        Of one for everyone an account is told no more than that there is one: the rest is of other accounts.
+        """
+        if self.account is None or shown["account"] is not None:
+            return shown
+        return shown | {name: None for name in _OF_OTHERS if name in shown}
 
     def of_mine(self, statement: Select[Any], owner: _Owner, *, shared: bool = False) -> Select[Any]:
         """The statement with the caller's rows alone; `shared`: and with those of no account."""

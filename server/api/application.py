@@ -1,6 +1,7 @@
 """The API out of its routes, and what holds for all of them."""
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -93,22 +94,27 @@ class _Document:
     def __init__(self, app: FastAPI) -> None:
         self._make = app.openapi
         self._made: dict[str, Any] | None = None
+        self._making = Lock()  # FastAPI makes no two at once, and the first requests come in several threads
 
     def read(self) -> dict[str, Any]:
-        if self._made is None:
-            document = self._make()
-            schemas = document["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schema.pop("$defs"))
-            schemas["Problem"] = schema
-            for part in _PARTS:
-                for route in part.routes.routes:
-                    if isinstance(route, APIRoute):
-                        _name_scope(document, route)
-            self._made = document
-        return self._made
+        with self._making:
+            if self._made is None:
+                self._made = _complete(self._make())
+            return self._made
+
+
+def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs"))
+    schemas["Problem"] = schema
+    for part in _PARTS:
+        for route in part.routes.routes:
+            if isinstance(route, APIRoute):
+                _name_scope(document, route)
+    return document
 
 
 def _name_scope(document: dict[str, Any], route: APIRoute) -> None:

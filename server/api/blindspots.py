@@ -17,6 +17,6 @@ _DAYS = 30
 @routes.get("/blindspots", response_model=records.Answer[records.BlindSpot], summary="Count")
 def blindspots(access: Operates, asked: AskedForStatistics) -> Response:
     """All, then by gateway, then by receiving domain, the most undetectable first."""
-    since = (asked.since or datetime.now(UTC) - timedelta(days=_DAYS)).astimezone(UTC)
+    since = asked.since or datetime.now(UTC) - timedelta(days=_DAYS)
     with access.reading() as mine:
         return answer({"items": list(listing(mine.connection, since))})

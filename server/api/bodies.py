@@ -33,7 +33,9 @@ class NewMessage(BaseModel):
     recipients: list[Annotated[str, Field(max_length=320)] | NewRecipient] = Field(
         min_length=1, max_length=MOST, description="Addresses, or addresses with the return path each has"
     )
-    mint: bool = Field(True, description="Give each a return path. False: known by Message-ID and envelope id alone")
+    mint: bool = Field(
+        True, strict=True, description="Give each a return path. False: known by Message-ID and envelope id alone"
+    )
     envelope_id: _Text | None = Field(None, description="ENVID (RFC 3461), where your mailer sends one of its own")
     subject: _Text | None = None
     campaign: _Text | None = None
@@ -105,7 +107,7 @@ class Unbounce(Addresses):
 
     why: _Why
     who: _Who | None = None
-    everyone: bool = Field(False, description="For an operator's key: take back what holds for everyone")
+    everyone: bool = Field(False, strict=True, description="For an operator's key: take back what holds for everyone")
 
 
 class Word(BaseModel):
@@ -162,7 +164,7 @@ class OtherWebhook(BaseModel):
 
     url: str | None = Field(None, max_length=2000)
     events: list[EventType] | None = Field(None, max_length=len(EventType), description="The types wanted; none: all")
-    enabled: bool | None = None
+    enabled: bool | None = Field(None, strict=True)
 
 
 class NewSecret(BaseModel):
@@ -170,7 +172,7 @@ class NewSecret(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"hours": 24}})
 
-    hours: float = Field(24, ge=0, le=24 * 365, description="How long the old one signs along")
+    hours: float = Field(24, strict=True, ge=0, le=24 * 365, description="How long the old one signs along")
 
 
 class Redelivery(BaseModel):

@@ -20,7 +20,7 @@ _DAYS = 30
 @routes.get("/statistics", response_model=records.Statistics, summary="Count")
 def statistics(access: Reads, asked: AskedForStatistics) -> Response:
     """Captures by kind and detectability, bounces by type, category and reason, most often first."""
-    since = (asked.since or datetime.now(UTC) - timedelta(days=_DAYS)).astimezone(UTC)
+    since = asked.since or datetime.now(UTC) - timedelta(days=_DAYS)
     with access.reading() as mine:
         content = {
             "since": since.isoformat(),

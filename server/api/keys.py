@@ -24,16 +24,22 @@ def keys(access: HandsOutKeys, asked: AskedForPage) -> Response:
         return answer(mine.page(SHOWN, api_key.c.id, api_key.c.account_id, asked).shown(shapes.api_key))
 
 
-@routes.post("/keys", status_code=201, response_model=records.NewApiKey, responses=with_content(), summary="Make")
+@routes.post("/keys", status_code=201, response_model=records.NewApiKey, responses=with_content(409), summary="Make")
 def add(access: HandsOutKeys, body: NewKey) -> Response:
     """Makes a key for the account and tells it, this once. A key gives no scope that it has not itself."""
     _check_scopes(access, body)
-    expires_at = body.expires_at and body.expires_at.astimezone(UTC)
     with access.writing() as mine:
         try:
             key, text = stored.add(
-                mine.connection, mine.account, body.scopes, datetime.now(UTC), name=body.name, expires_at=expires_at
+                mine.connection,
+                mine.account,
+                body.scopes,
+                datetime.now(UTC),
+                name=body.name,
+                expires_at=body.expires_at,
             )
+        except stored.TooMany as refused:
+            raise Refused(409, str(refused)) from None
         except ValueError as error:
             raise Refused(422, str(error)) from None
         shown = shapes.api_key(mine.one(SHOWN, api_key.c.id, api_key.c.account_id, key))

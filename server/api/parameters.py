@@ -1,10 +1,11 @@
 """What may stand behind the question mark, and in a path."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from handlers.events import EventType
 from handlers.words import BounceType, Category, Detectability, Kind, Reason, State
@@ -21,7 +22,15 @@ def _written(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+def _in_utc(value: datetime) -> datetime:
+    """The year 1 has hours that UTC has not, and so has 9999."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Address = Annotated[str, Field(min_length=1, max_length=320, examples=["ann@example.com"])]
 
 

@@ -104,9 +104,15 @@ def invalid(where: str, field: str, value: object, detail: str) -> Refused:
 
 def refused_for(faults: Sequence[Fault]) -> Refused:
     """All that is wrong with a request, 422."""
-    told = "; ".join(f"{each.field} = {each.value!r}: {each.detail}" for each in faults[:3])
+    told = "; ".join(_told(each) for each in faults[:3])
     more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
     return Refused(422, told + more, errors=faults)
+
+
+def _told(fault: Fault) -> str:
+    if fault.value is None and fault.detail.startswith("is missing"):
+        return f"{fault.field or 'the content'} {fault.detail}"
+    return f"{fault.field or 'the content'} = {fault.value!r}: {fault.detail}"
 
 
 def of(fault: Mapping[str, Any]) -> Fault:

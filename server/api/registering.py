@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,14 +10,13 @@ from sqlalchemy import Connection
 from handlers import verp
 from handlers.keys import AccountKey, Ring, account_key
 from handlers.message import Account
+from server.api.addresses import check_addresses
 from server.api.bodies import MOST, NewMessage, NewRecipient, Registration
-from server.api.problems import Fault, Refused, invalid, refused_for
-from server.minting import bracketed, is_address
+from server.api.problems import Refused, invalid
+from server.minting import bracketed
 from server.settings import Settings
 from storage import api_requests, registration
 from storage.keyring import open_or_create
-
-_MOST_FAULTS = 100  # that one answer tells
 
 
 def register(
@@ -82,7 +80,7 @@ class _Signer:
             subject=said.subject,
             campaign=said.campaign,
             kind=said.kind,
-            sent_at=said.sent_at and said.sent_at.astimezone(UTC),
+            sent_at=said.sent_at,
             fresh=not (said.message_id or said.envelope_id),
         )
 
@@ -110,19 +108,10 @@ def _check(body: Registration) -> None:
     number = sum(len(each.recipients) for each in body.messages)
     if number > MOST:
         raise invalid("body", "messages", number, f"more than {MOST} recipients: send them in several requests")
-    faults = list(_faults(body))
-    if faults:
-        raise refused_for(faults)
-
-
-def _faults(body: Registration) -> Iterator[Fault]:
-    told = 0
-    for number, each in enumerate(body.messages):
-        for place, recipient in enumerate(each.recipients):
-            address = recipient if isinstance(recipient, str) else recipient.address
-            if not is_address(address):
-                field = f"messages.{number}.recipients.{place}"
-                yield Fault(where="body", field=field, value=address, detail="is no address: give e.g. ann@example.com")
-                told += 1
-                if told == _MOST_FAULTS:
-                    return
+    check_addresses(
+        (f"messages.{number}.recipients.{place}", recipient)
+        if isinstance(recipient, str)
+        else (f"messages.{number}.recipients.{place}.address", recipient.address)
+        for number, each in enumerate(body.messages)
+        for place, recipient in enumerate(each.recipients)
+    )

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from handlers.effects import State
 from server import exports
 from server.api.access import Reads, Suppresses
+from server.api.addresses import check_addresses
 from server.api.bodies import Addresses, Unbounce, Unwanted
 from server.api.parameters import AskedForSuppressions, AskedToFollow, Order, Turning
 from server.api.problems import Refused, invalid
@@ -27,7 +28,11 @@ _Form = Annotated[exports.Format, Query(alias="format")]
 
 @routes.get("/suppressions", response_model=records.Items[records.Suppression], summary="List")
 def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
-    """What must not be mailed now: the account's own, and everyone's. `state` asks for others."""
+    """What must not be mailed now: the account's own, and everyone's. `state` asks for others.
+
+    Of what holds for everyone an account is told no category and no reason, and what is asked for by `reason` is
+    its own.
+    """
     now = datetime.now(UTC)
     statement = stored.shown(None if asked.state == "all" else State(asked.state), now)
     if asked.address is not None:
@@ -37,8 +42,9 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     if asked.reason is not None:
         statement = statement.where(suppression.c.reason == asked.reason)
     with access.reading() as mine:
-        page = mine.page(statement, suppression.c.id, suppression.c.account_id, asked, shared=True)
-    return answer(page.shown(lambda row: shapes.suppression(row, now)))
+        shared = asked.reason is None
+        page = mine.page(statement, suppression.c.id, suppression.c.account_id, asked, shared=shared)
+    return answer(page.shown(lambda row: mine.discreet(shapes.suppression(row, now))))
 
 
 @routes.post("/suppressions", response_model=records.Added, responses=with_content(), summary="Suppress")
@@ -47,11 +53,11 @@ def suppress(access: Suppresses, body: Unwanted) -> Response:
 
     An operator who names no account suppresses them for everyone.
     """
-    expires_at = body.expires_at and body.expires_at.astimezone(UTC)
-    new = [stored.Said(address, expires_at=expires_at) for address in body.addresses]
     now = datetime.now(UTC)
-    if expires_at is not None and expires_at <= now:
-        raise invalid("body", "expires_at", expires_at.isoformat(), "has passed: give a time to come")
+    if body.expires_at is not None and body.expires_at <= now:
+        raise invalid("body", "expires_at", body.expires_at.isoformat(), "has passed: give a time to come")
+    check_addresses((f"addresses.{number}", address) for number, address in enumerate(body.addresses))
+    new = [stored.Said(address, expires_at=body.expires_at) for address in body.addresses]
     with access.writing() as mine:
         added = stored.add(mine.connection, mine.account_id, new, now=now, who=access.who(body.who), why=body.why)
     return answer({"added": added})
@@ -65,7 +71,7 @@ def changed(access: Reads, asked: AskedToFollow) -> Response:
     with access.reading() as mine:
         whose = suppression_change.c.account_id
         page = mine.page(changes.SHOWN, suppression_change.c.id, whose, asked, shared=True)
-    return answer(page.shown(changes.shape))
+    return answer(page.shown(lambda row: mine.discreet(changes.shape(row))))
 
 
 _LISTS: dict[int | str, dict[str, Any]] = {
@@ -100,7 +106,7 @@ def _holding(access: Reads) -> Iterator[dict[str, Any]]:
             page = mine.page(holding, suppression.c.id, suppression.c.account_id, asked, shared=True)
         for row in map(shapes.suppression, page.rows):
             if not row["address"].startswith(hashing.PREFIX):
-                yield row
+                yield mine.discreet(row)
         asked, more = asked.model_copy(update={"cursor": page.cursor}), page.more
 
 

@@ -113,11 +113,10 @@ def dispatches(access: SetsWebhooks, id: SmallId, asked: AskedForDispatches) -> 
 def redeliver(access: SetsWebhooks, id: SmallId, body: Redelivery) -> Response:  # noqa: A002
     """Sends again, under the same ids: these events, or all since a time; where neither is given, the dead ones."""
     ids = [int(name.removeprefix("evt_")) for name in body.events] if body.events is not None else None
-    since = body.since and body.since.astimezone(UTC)
     with access.writing() as mine:
         _known(mine, id)
         number = webhook_tries.redeliver(
-            mine.connection, mine.account_id, id, datetime.now(UTC), event_ids=ids, since=since
+            mine.connection, mine.account_id, id, datetime.now(UTC), event_ids=ids, since=body.since
         )
     return answer({"queued": number})
 

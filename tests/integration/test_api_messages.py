@@ -1,6 +1,7 @@
 """Registering messages over the API: one or thousands, once, however often it is asked."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,6 +126,15 @@ def test_thousands_in_one_request(api: Api) -> None:
     assert [each["recipient"] for each in one] == [each["recipient"] for each in many]
     assert len({each["return_path"] for each in [*one, *many]}) == 6000
     assert len({each["delivery"] for each in [*one, *many]}) == 6000
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_two_requests_at_once_do_not_wait_for_each_other(api: Api) -> None:
+    """One in the order of the other backwards: each would hold a row that the other one wants."""
+    messages = [message("ann@x.example", message_id=f"m{n}@x.example") for n in range(1500)]
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda order: post(api, *order), (messages, messages[::-1]))
+    assert items(one) == items(other)[::-1]
 
 
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from handlers.outcome import Outcome
 from server.api import problems
 from server.api.rates import Rates
 from server.settings import Limits
-from storage import messages
+from storage import api_keys, messages
 from storage.api_keys import Scope
 from storage.store import store
 from tests.integration.api_fixture import Api
@@ -113,6 +114,8 @@ class TestOne:
             ("/bounces?address=", "address", "at least 1 character"),
             ("/statistics?since=0.5", "since", "give a time such as 2026-03-04T05:06:07Z"),
             ("/statistics?since=2026-03-04T05:06:07", "since", "timezone"),
+            ("/statistics?since=0001-01-01T00:00:00%2B14:00", "since", "outside of the years 1 to 9999 in UTC"),
+            ("/statistics?since=9999-12-31T23:59:59-14:00", "since", "outside of the years 1 to 9999 in UTC"),
             ("/captures/-1", "id", "greater than or equal to 0"),
             (f"/captures/{2**63}", "id", "less than or equal to"),
             ("/captures/x", "id", "valid integer"),
@@ -148,6 +151,30 @@ class TestOne:
                 )
                 assert (answer.status_code, answer.headers["content-type"]) == (status, problems.MEDIA_TYPE)
                 assert answer.json()["status"] == status
+
+    def test_no_content_is_told_as_such(self, api: Api) -> None:
+        answer = api.client("shop").post("/messages", headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["detail"]) == (422, "the content is missing: give it")
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/messages", {"messages": [{"recipients": ["ann@x.example"], "sent_at": "0001-01-01T00:00:00+14:00"}]}),
+            ("/messages", {"messages": [{"recipients": ["ann@x.example"], "mint": "no"}]}),
+            ("/keys", {"scopes": ["read"], "expires_at": "9999-12-31T23:59:59-14:00"}),
+            (
+                "/suppressions",
+                {"addresses": ["a@x.example"], "why": "x", "expires_at": "9999-12-31T23:59:59-14:00"},
+            ),
+            ("/webhooks/1/redeliver", {"since": "0001-01-01T00:00:00+14:00"}),
+            ("/webhooks/1/secret", {"hours": True}),
+            ("/unbounce", {"addresses": ["a@x.example"], "why": "x", "everyone": "false"}),
+            ("/webhooks", {"url": "https://x.example/", "events": ["bounce"]}),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_named(self, api: Api, path: str, body: dict[str, Any]) -> None:
+        answer = api.client("shop").post(path, json=body)
+        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1), answer.text
 
     def test_content_without_a_length_has_a_bound_too(self, api: Api) -> None:
         pieces = (b" " * 100_000 for _ in range(100))
@@ -205,6 +232,15 @@ class TestOne:
         assert client.post(f"/keys/{made['id']}/revoke").json()["revoked_at"] is not None
         assert news.get("/bounces").status_code == 401
 
+    def test_an_account_has_only_so_many_keys(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api_keys, "MOST", 3)
+        client = api.client("shop")  # the second: the first was there before
+        made = client.post("/keys", json={"scopes": ["read"]}).json()
+        refused = client.post("/keys", json={"scopes": ["read"]})
+        assert (refused.status_code, "at most 3 keys" in refused.json()["detail"]) == (409, True)
+        client.post(f"/keys/{made['id']}/revoke")
+        assert client.post("/keys", json={"scopes": ["read"]}).status_code == 201
+
     def test_an_expired_key(self, api: Api) -> None:
         soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         client = api.client("shop")
@@ -254,3 +290,12 @@ def test_a_bucket_fills_over_the_minute() -> None:
     now = 1000.0
     assert [rates.take(1) for _ in range(61)] == [0] * 60 + [1]
     assert rates.take(2) == 0
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+def test_the_first_requests_may_come_at_once(api: Api) -> None:
+    """What the document says is made by the first one, while the others wait."""
+    key = api.key("shop", Scope.READ)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: api.client("shop", key=key).get("/bounces").status_code, range(8)))
+    assert answers == [200] * 8

@@ -60,6 +60,45 @@ def test_what_holds_for_everyone_only_an_operator_lifts(api: Api) -> None:
     assert checked(api, "shop", "eve@x.example") == [False]
 
 
+def test_of_what_holds_for_everyone_an_account_learns_no_more_than_that(api: Api) -> None:
+    """The reasons, and who did it, are of other accounts."""
+    operator, shop = api.client(None), api.client("shop")
+    operator.post("/suppressions", json=said("eve@x.example", why="acme's list", who="Boss"))
+    operator.post("/unbounce", json=said("eve@x.example", everyone=True, why="acme's word", who="Boss"))
+    operator.post("/suppressions", json=said("eve@x.example", why="acme's list", who="Boss"))
+    told = [
+        shop.get(path).text
+        for path in (
+            "/suppressions",
+            "/suppressions?state=all&address=eve@x.example",
+            "/suppressions/changes",
+            "/suppressions/export",
+            "/suppressions/export?format=jsonl",
+            "/suppressions/export?format=postfix",
+            "/contacts?address=eve@x.example",
+        )
+    ]
+    assert all("eve@x.example" in text for text in told)
+    assert not [text for text in told if "acme" in text or "Boss" in text]
+    (row,) = shop.get("/suppressions?address=eve@x.example").json()["items"]
+    assert (row["account"], row["type"], row["category"], row["reason"]) == (None, "global", None, None)
+    (row,) = operator.get("/suppressions?address=eve@x.example").json()["items"]
+    assert (row["category"], row["reason"]) == ("other", "suppressed")
+    assert shop.get("/suppressions?address=eve@x.example&reason=suppressed").json()["items"] == []
+    assert operator.get("/suppressions/changes").text.count("acme's list") == 2
+    assert "eve@x.example REJECT suppressed: everywhere since" in told[5]
+
+
+@pytest.mark.parametrize(
+    "address", ["ann", " ann@x.example", "ann@x.example ", "a@x.example\n", "a\0@x.example", "@x", "a b@x"]
+)
+def test_what_is_no_address_is_not_suppressed_in_vain(api: Api, address: str) -> None:
+    client = api.client("shop")
+    refused = client.post("/suppressions", json=said("bob@x.example", address))
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "addresses.1")
+    assert checked(api, "shop", "bob@x.example") == [False]
+
+
 def test_a_day_has_its_limit(api: Api) -> None:
     few = Api(api.database, api.settings.model_copy(update={"unbounce_per_day": 2}))
     addresses = [f"u{n}@x.example" for n in range(3)]

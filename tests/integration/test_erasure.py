@@ -1,5 +1,6 @@
 """What is erased is gone from every table; that it must not be mailed stays, as a hash."""
 
+import base64
 import json
 import zlib
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from sqlalchemy import LargeBinary, select, text
 from sqlmodel import SQLModel
 
 from server import erasing
-from storage import captures, erasure, lifting, suppressions, tables
+from storage import captures, erasure, lifting, naming, suppressions, tables
 from storage.checking import check
 from storage.erasure import Order
 from storage.lifting import Word
@@ -118,7 +119,75 @@ def test_in_one_account_only(full: Shop) -> None:
         (b"ann@x.example.org", False),
         (b"ann@x.example-mail.test", False),
         (b"ann+news@x.example", False),
+        ("jürgenann@x.example ännann@x.example".encode(), False),
+        (b"prvs=1234abcd=ann@x.example", True),  # BATV
+        (b"https://shop.example/off?email=Ann%40x.example&list=1", True),
+        (b"xbase+ann=x.example@rp.example", True),  # XVERP
+        (b"ann=x.example", False),
     ],
 )
 def test_an_address_and_no_longer_one(said: bytes, is_named: bool) -> None:
-    assert bool(erasure.naming("Ann@X.example").search(said)) == is_named
+    assert naming.is_named_in_mail("Ann@X.example", said) == is_named
+    assert naming.is_named("Ann@X.example", [said.decode()]) == is_named
+
+
+ODD = "Jürgen@bücher.example", '"Ann \\"A\\" B"@x.example', "ann_a%b@x.example"
+
+
+@pytest.mark.parametrize("address", ODD)
+def test_odd_addresses_are_erased_as_well(shop: Shop, address: str) -> None:
+    """Neither the letters of another script nor what JSON escapes hides one."""
+    shop.bounce(BOB, UNKNOWN)
+    shop.bounce(address.upper(), UNKNOWN)
+    assert {"bounce", "capture", "delivery", "event", "suppression"} <= tables_naming(shop, address)
+    erasing.erase(shop.database, shop.settings, order(address))
+    assert tables_naming(shop, address) == set()
+    assert len(shop.rows()["suppression"]) == 2
+
+
+def tables_naming(shop: Shop, address: str) -> set[str]:
+    found = set()
+    with shop.database.reader() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            for row in connection.execute(select(table)).mappings():
+                raw = zlib.decompress(row["raw"]) if table.name == "capture" else b""
+                if naming.is_named(address, list(row.values())) or naming.is_named_in_mail(address, raw):
+                    found.add(table.name)
+    return found
+
+
+HIDDEN = {
+    "base64": b"Content-Transfer-Encoding: base64\r\n\r\n"
+    + base64.encodebytes(b"Dear all, ann@x.example is no more. " * 3),
+    "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\r\n\r\nGone: ann=40x.exa=\r\nmple!\r\n",
+    "encoded word": b"Subject: =?utf-8?B?" + base64.b64encode(b"about ann@x.example") + b"?=\r\n\r\nhello\r\n",
+}
+
+
+@pytest.mark.parametrize("raw", HIDDEN.values(), ids=HIDDEN)
+def test_no_encoding_hides_an_address(shop: Shop, raw: bytes) -> None:
+    shop.take("bounces@rp.example", b"From: eve@y.example\r\n" + raw)
+    certificate = erasing.erase(shop.database, shop.settings, order())
+    assert certificate["removed"]["capture"] == 1
+    with shop.database.reader() as connection:
+        assert [each["raw"] for each in captures.find(connection, captures.Filter(), raw=True)] == [""]
+
+
+def test_what_was_said_of_others_does_not_name_it(shop: Shop) -> None:
+    shop.bounce(BOB, "550 5.1.1 User unknown; ann@x.example is the new one")
+    erasing.erase(shop.database, shop.settings, order())
+    with shop.database.reader() as connection:
+        (left,) = connection.execute(select(tables.bounce)).mappings()
+    assert (left["address"], left["diagnostic"]) == (BOB, None)
+    assert ANN not in everything(shop)
+
+
+def test_an_erased_capture_waits_for_nothing(shop: Shop) -> None:
+    """Else the worker would look for it for ever, once its message is registered."""
+    shop.take("bounces@rp.example", notice(ANN, UNKNOWN) + b"\r\n")
+    with shop.database.writer() as connection:
+        capture = connection.execute(select(tables.capture.c.id)).scalar_one()
+        connection.execute(tables.waiting.insert().values(value="<m@x>", capture_id=capture, due=True))
+    erasing.erase(shop.database, shop.settings, order())
+    with shop.database.reader() as connection:
+        assert connection.execute(select(tables.waiting)).all() == []

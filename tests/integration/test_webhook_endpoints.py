@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from handlers.events import EventType
 from server.webhooks import sender
@@ -109,6 +110,16 @@ def test_an_account_has_only_so_many(place: Place) -> None:
             webhooks.add(connection, place.acme, URL, [], SECRET, NOW)
         webhooks.add(connection, place.other, URL, [], SECRET, NOW)
         webhooks.add(connection, None, URL, [], SECRET, NOW)
+
+
+def test_many_are_listed_by_few_statements(place: Place) -> None:
+    with place.database.writer() as connection:
+        for _ in range(5):
+            webhooks.add(connection, place.acme, URL, [], SECRET, NOW)
+        statements = []
+        sqlalchemy.event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+        assert len(webhooks.listing(connection)) == 6
+    assert len(statements) == 2
 
 
 def test_an_old_secret_signs_along_until_it_ends(place: Place) -> None:

@@ -26,7 +26,9 @@ _AT_A_STEP = {
     "(state 14)": "rcpt", "(state 17)": "end", "(state 18)": "end",
 }  # fmt: skip
 _PHASE = re.compile(
-    r"(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |most progress was |smtp:"
+    # sendmail pipelines: a refused RCPT stands behind DATA, where a reply without status is a bad address to it
+    r"(?P<address>>>> ?data\n<<< 55\d(?! 5\.)[^\n]{0,600}\n(?:<<< [^\n]{0,600}\n){0,8}?55\d 5\.1\.[136] <)"
+    r"|(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |most progress was |smtp:"
     rf"|did not like our |>>> ?)(?P<command>{'|'.join(_COMMANDS)})\b(?!.{{0,1000}}?>>> ?(?:data|rcpt))"
     rf"|(?P<words>{'|'.join(map(re.escape, _AT_A_STEP))})",
     re.DOTALL,
@@ -248,4 +250,6 @@ def _phase_in(text: str) -> str | None:
     found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
     if not found:
         return None
+    if found["address"]:
+        return "rcpt"
     return _COMMANDS[found["command"]] if found["command"] else _AT_A_STEP[found["words"]]

@@ -47,7 +47,7 @@ def _dsn(notice: Notice) -> Report | None:
         return None
     found = text_report.complete(notice, found)
     if sendmail.MARK in notice.text:
-        found = [sendmail.sober(one) for one in found]
+        found = [sendmail.sober(one, notice.text) for one in found]
     what, found = _settled(notice, found)
     return report(notice, what, "rfc3464", recipients=tuple(found), **_message_fields(message))
 

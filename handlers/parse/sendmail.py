@@ -15,6 +15,10 @@ _NAMED = re.compile(r"(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3} )?)?<?([^\s<>]{
 _CODE = re.compile(r"[45]\d\d[ -]")
 _RCPT = re.compile(r">>>\s?RCPT TO:\s?<([^<>\s]{1,300})>", re.IGNORECASE)
 _TALKING = re.compile(r">>>|(?:\.\.\. )?while talking to ", re.IGNORECASE)
+_TALKING_TO = re.compile(r"while talking to ", re.IGNORECASE)
+_CODED = re.compile(r"<<< [245]\d\d[ -][245]\.\d{1,3}\.\d{1,3} ")
+_SESSION = 64 * 1024  # characters of a transcript that are searched for a remote's other replies
+_ENOUGH = 60  # characters of a reply that tell it from others
 _OF_THE_CODE = {  # the Status field where the reply has no code of RFC 3463, out of the reply code alone
     None: {"4.2.0", "4.3.0"},
     450: {"4.2.0"},
@@ -78,10 +82,11 @@ def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
         found[key] += " " + line
 
 
-def sober(one: RecipientStatus) -> RecipientStatus:
+def sober(one: RecipientStatus, text: str) -> RecipientStatus:
     """The recipient without a status that sendmail made of the reply code alone, where the reply does not bear it out.
 
-    The class is all that is known then: x.0.0, "other undefined status" (RFC 3463 3.1). `status_field` keeps the field.
+    Nor where the remote has codes of RFC 3463 in its other replies (RFC 2034 3: then in all), and gave none here. The
+    class is all that is known then: x.0.0, "other undefined status" (RFC 3463 3.1). `status_field` keeps the field.
     """
     words = one.diagnostic_code or ""
     status = one.status or ""
@@ -90,9 +95,15 @@ def sober(one: RecipientStatus) -> RecipientStatus:
     if status != reply.status_of_field(one.status_field or ""):
         return one
     borne_out = status[0] == "5" and not _NO_ADDRESS.search(words) and _is_borne_out(status, words)
-    return one if borne_out else replace(one, status=f"{status[0]}.0.0")
+    return one if borne_out and not _has_codes(text, words) else replace(one, status=f"{status[0]}.0.0")
 
 
 def _is_borne_out(status: str, words: str) -> bool:
     said = _BORNE_OUT.get(status)
     return said is None or said.search(words) is not None
+
+
+def _has_codes(text: str, words: str) -> bool:
+    """Whether the remote that said `words` has codes of RFC 3463 in another reply of that session."""
+    transcript = text[max(0, text.find(MARK)) :][:_SESSION]
+    return any(words[:_ENOUGH] in session and _CODED.search(session) for session in _TALKING_TO.split(transcript))

@@ -62,6 +62,8 @@ class TestPhase:
             ("after MAIL FROM:<ann@sender.example>", None),
             ("SMTP error from remote mail server after MAIL FROM:<ann@sender.example>", "mail"),
             (">>> RCPT To:<jo@rcpt.example>\n<<< 250 ok\n>>> DATA\n<<< 550 no", "data"),
+            (">>> DATA\n<<< 550 No one here\n550 5.1.1 <jo@rcpt.example>... User unknown\n<<< 503 No", "rcpt"),
+            (">>> DATA\n<<< 550 Nothing for you\n554 5.0.0 Service unavailable", "data"),
             ("The database does not talk.", None),
         ],
     )

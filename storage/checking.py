@@ -4,7 +4,7 @@ An account's own suppressions, everyone's, held and expired ones, and those whos
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,19 +14,23 @@ from handlers.effects import State
 from storage import hashing
 from storage.columns import LONGEST_ADDRESS, address_key
 from storage.shapes import moment
+from storage.suppression_tables import CHECKED
 
-_COLUMNS = ("address", "account_id", "state", "type", "category", "reason", "since", "expires_at", "held_until")
-_FIELDS = ", ".join(f"s.{name}" for name in _COLUMNS)
-# CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
-# rather read the whole table, knowing nothing of how many are asked for
-_SQLITE = f"SELECT {_FIELDS} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value"  # noqa: S608
-_POSTGRESQL = (
-    f"SELECT {_FIELDS} FROM json_array_elements_text(CAST(:asked AS json)) AS a(value) CROSS JOIN LATERAL"  # noqa: S608
-    " (SELECT * FROM suppression AS s WHERE s.address = a.value{whose} LIMIT {most}) AS s"
-)
 _WHOSE = " AND (s.account_id = :account OR s.account_id IS NULL)"  # at most one of each
 _MOST_ACCOUNTS = 1_000_000  # more than there can be
-_STATES = {str(state): state for state in State}
+# CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
+# rather read the whole table, knowing nothing of how many are asked for
+_SQLITE = "SELECT {fields} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value{whose}"
+_POSTGRESQL = (
+    "SELECT s.* FROM json_array_elements_text(CAST(:asked AS json)) AS a(value) CROSS JOIN LATERAL"
+    " (SELECT {fields} FROM suppression AS s WHERE s.address = a.value{whose} LIMIT {most}) AS s"
+)
+# PostgreSQL takes longer to write a time as text than to find it: so these are numbers
+_MICROSECONDS = "CAST(1000000 * date_part('epoch', {field}) AS bigint) AS {name}"
+_TIMES = ("since", "expires_at", "held_until")
+_PART = 500
+_ACTIVE = State.ACTIVE
+_STATES = {str(state): state for state in State if state is not State.LIFTED}
 
 
 class Found(NamedTuple):
@@ -67,22 +71,15 @@ def check(
     now = now or datetime.now(UTC)
     asked, others = _keys(addresses)
     found: dict[str, Found] = {}
-    _take(found, asked, _rows(connection, account_id, sorted(asked)), now)  # in order: neighbours share pages
+    _take(found, asked, _rows(connection, account_id, sorted(asked)), now)  # neighbours share pages
     if hash_key := hashing.key(connection):
-        open_ = {key: first for key, first in asked.items() if first not in found or found[first].eligible}
-        hashes = {hashing.hashed(key, hash_key): first for key, first in open_.items()}
+        open_ = [key for key, first in asked.items() if first not in found or found[first].eligible]
+        hashes = {each: asked[key] for each, key in zip(hashing.all_hashed(open_, hash_key), open_, strict=True)}
         _take(found, hashes, _rows(connection, account_id, sorted(hashes)), now)
     for key, spellings in others.items():
         if asked[key] in found:
             found.update(dict.fromkeys(spellings, found[asked[key]]))
     return found
-
-
-def _take(found: dict[str, Found], asked: Mapping[str, str], rows: Iterable[Sequence[Any]], now: datetime) -> None:
-    for row in rows:
-        if row[2] != State.LIFTED:
-            first, each = asked[row[0]], _found(row, now)
-            found[first] = _join(found[first], each) if first in found else each
 
 
 def _keys(addresses: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -113,9 +110,11 @@ def _folded(addresses: list[str]) -> list[str]:
 def statement(dialect: str, account_id: int | None) -> TextClause:
     """The query, for those who want to see its plan: `asked` (JSON) and `account`."""
     whose = "" if account_id is None else _WHOSE
-    if dialect == "postgresql":
-        return text(_POSTGRESQL.format(whose=whose, most=_MOST_ACCOUNTS if account_id is None else 2))
-    return text(_SQLITE + whose)
+    if dialect == "sqlite":
+        return text(_SQLITE.format(fields=", ".join(f"s.{name}" for name in CHECKED), whose=whose))
+    fields = (_MICROSECONDS.format(field=f"s.{name}", name=name) if name in _TIMES else f"s.{name}" for name in CHECKED)
+    most = _MOST_ACCOUNTS if account_id is None else 2
+    return text(_POSTGRESQL.format(fields=", ".join(fields), whose=whose, most=most))
 
 
 def parameters(account_id: int | None, keys: list[str]) -> dict[str, Any]:
@@ -124,28 +123,42 @@ def parameters(account_id: int | None, keys: list[str]) -> dict[str, Any]:
     return {"asked": asked} if account_id is None else {"asked": asked, "account": account_id}
 
 
-def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Sequence[Any]:
-    """As the driver gives them: most are thrown away, and a type for each column costs more than the search."""
+def _rows(connection: Connection, account_id: int | None, keys: list[str]) -> Iterator[Sequence[Any]]:
+    """As the driver gives them: a type for each column would cost more than the search.
+
+    In parts that are gone before the next one comes: the garbage collector looks at all that live at once.
+    """
     found = connection.execute(statement(connection.dialect.name, account_id), parameters(account_id, keys))
-    return found.all()
+    for part in found.partitions(_PART):
+        yield from part
 
 
-def _time(value: Any) -> datetime:
-    """A time as SQLite keeps it, in UTC without saying so, or as PostgreSQL gives it, in the zone of the session."""
-    found: datetime = datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else value.astimezone(UTC)
-    return found
+def _take(found: dict[str, Found], asked: Mapping[str, str], rows: Iterable[Sequence[Any]], now: datetime) -> None:
+    for row in rows:
+        if row[2] in _STATES:
+            first, each = asked[row[0]], _found(row, now)
+            found[first] = _join(found[first], each) if first in found else each
 
 
 def _found(row: Sequence[Any], now: datetime) -> Found:
     _, account_id, said, kind, category, reason, since, expires_at, held_until = row
-    state, since, expires_at = _STATES[said], _time(since), expires_at and _time(expires_at)
-    if state is State.ACTIVE and expires_at is not None and expires_at <= now:
-        state = State.EXPIRED
-    holds = state is State.ACTIVE
-    until = _time(held_until) if held_until and state is State.HELD else None
+    state, since = _STATES[said], _time(since)
+    if expires_at is not None:
+        expires_at = _time(expires_at)
+        if state is _ACTIVE and expires_at <= now:
+            state = State.EXPIRED
+    holds = state is _ACTIVE
+    until = _time(held_until) if held_until is not None and state is State.HELD else None
     if account_id is None:
         return Found(not holds, state, kind, None, None, since, expires_at, until, holds)
     return Found(not holds, state, kind, category, reason, since, expires_at, until, False)
+
+
+def _time(value: str | int) -> datetime:
+    """A time as SQLite keeps it, in UTC without saying so, or in microseconds since 1970."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value + "+00:00")
+    return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
 def _join(one: Found, other: Found) -> Found:

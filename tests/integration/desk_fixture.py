@@ -16,11 +16,12 @@ from handlers.words import Profile
 from server import minting, senders
 from server.settings import Settings
 from storage import captures, suppressions, tables
-from storage.database import Database, locate, migrate
+from storage.database import Database
 from storage.keyring import KeyFile
 from storage.ledger import Ledger
 from storage.store import store
 from tests.dns_fixture import Zone
+from tests.integration.database_fixture import migrated
 from tests.plain_reader import PlainReader
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -99,8 +100,7 @@ def desk(tmp_path: Path, zone: Zone) -> Iterator[Desk]:
 
 
 def _open(folder: Path, dns_port: int | None) -> Iterator[Desk]:
-    url = locate(None, folder)
-    migrate(url)
+    url = migrated(folder)
     with Database(url, checkpoints=True) as database:
         yield Desk(folder, database, dns_port)
 

@@ -128,7 +128,7 @@ def test_thousands_in_one_request(api: Api) -> None:
     assert len({each["delivery"] for each in [*one, *many]}) == 6000
 
 
-@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_two_requests_at_once_do_not_wait_for_each_other(api: Api) -> None:
     """One in the order of the other backwards: each would hold a row that the other one wants."""
     messages = [message("ann@x.example", message_id=f"m{n}@x.example") for n in range(1500)]
@@ -137,7 +137,7 @@ def test_two_requests_at_once_do_not_wait_for_each_other(api: Api) -> None:
     assert items(one) == items(other)[::-1]
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 class TestRefused:
     def test_all_or_nothing(self, api: Api, subtests: pytest.Subtests) -> None:
         good = message("ann@x.example", message_id="never@x.example")

@@ -24,7 +24,7 @@ def fields(schema: Any, value: Any, document: Any, place: str) -> None:
             fields(inner, value[name], document, f"{place}.{name}")
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_document_names_every_field(api: Api, subtests: pytest.Subtests) -> None:
     client = api.client(None)
     document = client.get("/openapi.json").json()

@@ -90,13 +90,13 @@ def test_a_list_can_be_followed(full: Api, outcome_of: Make) -> None:
         ("/events?type=complaint", 0),
     ],
 )
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_list_is_narrowed(full: Api, path: str, found: int) -> None:
     page = full.client("shop", Scope.READ).get(path).json()
     assert len(page["items"]) == found
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 class TestOne:
     """On SQLite alone: nothing here comes near the database's dialect."""
 
@@ -292,7 +292,7 @@ def test_a_bucket_fills_over_the_minute() -> None:
     assert rates.take(2) == 0
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_first_requests_may_come_at_once(api: Api) -> None:
     """What the document says is made by the first one, while the others wait."""
     key = api.key("shop", Scope.READ)

@@ -14,8 +14,9 @@ from handlers.outcome import Outcome
 from server.api.application import PREFIX, build
 from server.settings import Settings
 from server.web.application import site
-from storage.database import Database, locate, migrate
+from storage.database import Database
 from tests.integration.api_fixture import ALL, filled_api
+from tests.integration.database_fixture import migrated
 
 EXAMPLES = 8  # of requests for each operation; the boundaries of every value come on top
 
@@ -51,8 +52,7 @@ class Keys:
 def filled(tmp_path_factory: pytest.TempPathFactory, outcome_of: Callable[..., Outcome]) -> Iterator[None]:
     """An API with something in it."""
     folder = tmp_path_factory.mktemp("schema")
-    url = locate(None, folder)
-    migrate(url)
+    url = migrated(folder)
     with Database(url) as database:
         api = filled_api(database, folder, outcome_of)
         late.app, Keys.account, Keys.operator = api.app, api.key("shop", *ALL), api.key(None)

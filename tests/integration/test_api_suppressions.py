@@ -120,7 +120,7 @@ def test_an_incident_is_decided_once_a_word_is_said(api: Api) -> None:
     assert client.get("/incidents?state=closed").json()["items"] == []
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -137,7 +137,7 @@ def test_what_is_not_said_well_changes_nothing(api: Api, path: str, body: dict[s
     assert client.get("/suppressions/changes").json() == before
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_advice_comes_in_three_languages(api: Api) -> None:
     client = api.client("shop", Scope.READ)
     texts = {language: client.get(f"/advice?language={language}").json()["items"] for language in ("en", "no", "pl")}

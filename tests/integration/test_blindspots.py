@@ -130,7 +130,7 @@ def test_what_a_person_linked_is_told_and_stays_a_blind_spot(database: Database,
         assert (rows(database)[key]["undetectable"], rows(database)[key]["linked_by_hand"]) == (2, 1)
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_no_capture_is_read_for_it(database: Database, add: Callable[..., int]) -> None:
     """A capture is large: each statement finds all it needs in an index."""
     add(UNDETECTABLE, "IronPort", "a.example", "recipient_only")

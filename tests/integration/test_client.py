@@ -16,8 +16,9 @@ from handlers.outcome import Outcome
 from server.client import Client, NotVerified, Problem, verify_webhook
 from server.settings import Limits
 from server.webhooks import signature
-from storage.database import Database, locate, migrate
+from storage.database import Database
 from tests.integration.api_fixture import ALL, DOMAIN, Api, filled_api
+from tests.integration.database_fixture import migrated
 
 
 @contextmanager
@@ -35,8 +36,7 @@ def listening(app: Any) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, outcome_of: Callable[..., Outcome]) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("client")
-    url = locate(None, folder)
-    migrate(url)
+    url = migrated(folder)
     with Database(url) as database:
         yield filled_api(database, folder, outcome_of)
 

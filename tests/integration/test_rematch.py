@@ -173,7 +173,7 @@ def test_a_message_that_two_accounts_sent_is_nobodys(shop: Shop) -> None:
     assert (ended["capture"][0]["delivery_id"], ended["suppression"]) == (None, [])
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_comes_first(shop: Shop, data: st.DataObject) -> None:
@@ -282,7 +282,7 @@ def test_minting_again_for_a_message_is_registering(shop: Shop) -> None:
     assert shop.captured("detectability") == [("matched",)]
 
 
-@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_registering_waits_for_what_is_being_stored(url: URL, shop: Shop) -> None:
     """Or a capture would be stored as unmatched, and nobody would look again."""
     message = sent(shop, ANN)

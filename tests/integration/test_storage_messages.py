@@ -11,8 +11,9 @@ from sqlalchemy import event
 from handlers.message import Account, Delivery, Message
 from handlers.ports import Ledger as LedgerPort
 from storage import accounts, ledger, messages
-from storage.database import Database, locate, migrate
+from storage.database import Database
 from storage.ledger import Ledger
+from tests.integration.database_fixture import migrated
 
 RECIPIENTS: list[tuple[str, str | None]] = [
     ("Ann@mx.example", "b-1"),
@@ -143,8 +144,7 @@ def test_what_a_capture_names_costs_a_bounded_number_of_rows(database: Database)
 
 def test_a_stated_recipient_is_found_by_an_index(tmp_path: Path) -> None:
     """Not by looking at each recipient of a message: a newsletter has thousands."""
-    url = locate(None, tmp_path)
-    migrate(url)
+    url = migrated(tmp_path)
     with Database(url) as database, database.reader() as connection:
         stated = ledger._BY_MESSAGE_ID[0].params(value="<m>", keys=["a@x.example"])
         sql = stated.compile(connection.engine, compile_kwargs={"literal_binds": True})

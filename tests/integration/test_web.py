@@ -19,6 +19,7 @@ from server.web.listing import LOOKED_AT, SIZE
 from storage import messages
 from storage.database import Database, locate, migrate
 from storage.store import store
+from tests.integration.database_fixture import migrated
 
 Make = Callable[..., Outcome]
 PAGES = (
@@ -324,7 +325,7 @@ def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
         assert client.get("/healthz").json()["database"] == "ok"
 
 
-@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_a_database_that_goes_and_comes_back(filled: Database, client: TestClient, url: URL) -> None:
     assert client.get("/").status_code == 200
     engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
@@ -357,8 +358,7 @@ def test_a_database_that_goes_and_comes_back(filled: Database, client: TestClien
     ],
 )
 def test_on_loopback_only_our_names_are_answered(tmp_path: Path, host: str, status: int) -> None:
-    url = locate(None, tmp_path)
-    migrate(url)
+    url = migrated(tmp_path)
     hosts = allowed_hosts("127.0.0.5:8025", ["127.0.0.5"])
     with Database(url) as db, TestClient(site(db, tmp_path, hosts)) as client:
         answer = client.get("/", headers={"host": host})

@@ -119,7 +119,7 @@ def client(
         yield opened
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_nothing_of_a_mail_is_markup(client: TestClient, payload: str) -> None:
     for path in (*PAGES, "/captures/20", "/bounces?address=" + "%3Cscript%3E"):
         page = client.get(path).text
@@ -136,7 +136,7 @@ def test_nothing_of_a_mail_is_markup(client: TestClient, payload: str) -> None:
         assert "\u0300" * 4 not in page, path
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("payload", [SCRIPT], indirect=True)
 def test_it_stands_there_as_text(client: TestClient, payload: str) -> None:
     for path in PAGES:
@@ -144,7 +144,7 @@ def test_it_stands_there_as_text(client: TestClient, payload: str) -> None:
     assert client.get("/captures/10").text.count("&lt;script&gt;") > 35
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("payload", [SCRIPT], indirect=True)
 def test_the_mail_itself_is_no_page(client: TestClient, payload: str) -> None:
     answer = client.get("/captures/10/raw")

@@ -22,9 +22,10 @@ from server.webhooks.patience import Patience
 from server.webhooks.post import Post
 from server.webhooks.sender import Sender, Sending
 from storage import events, webhook_tries, webhooks
-from storage.database import Database, locate, migrate
+from storage.database import Database
 from tests.dns_fixture import Zone, dns_server, zone
 from tests.integration.api_fixture import Api
+from tests.integration.database_fixture import migrated
 from tests.integration.desk_fixture import ANN, Desk, desk, dsn
 from tests.integration.reached_fixture import audited, reached
 from tests.integration.test_webhook_post import TAKEN, serving
@@ -81,8 +82,7 @@ ONCE = Patience(first=timedelta(hours=1))
 @pytest.fixture
 def api(tmp_path: Path, zone: Zone) -> Any:
     zone.add(ZONE)
-    url = locate(None, tmp_path)
-    migrate(url)
+    url = migrated(tmp_path)
     with Database(url, checkpoints=True) as database:
         yield Api(database, Settings(data_dir=tmp_path, dns_servers=("127.0.0.1",), dns_port=zone.port))
 

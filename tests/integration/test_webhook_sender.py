@@ -27,8 +27,9 @@ from server.webhooks.post import Answer, Post
 from server.webhooks.sender import Sender, Sending
 from server.webhooks.target import Policy
 from storage import events, messages, webhooks
-from storage.database import Database, DatabaseUnusable, locate, migrate
+from storage.database import Database, DatabaseUnusable
 from storage.store import store
+from tests.integration.database_fixture import migrated
 from tests.integration.test_webhook_post import TAKEN, never, serving
 from tests.integration.webhook_fixture import SECRET, event
 
@@ -37,8 +38,7 @@ QUICK = Patience(first=timedelta(milliseconds=1), failures=100)
 
 @pytest.fixture
 def db(tmp_path: Path) -> Any:
-    url = locate(None, tmp_path)
-    migrate(url)
+    url = migrated(tmp_path)
     with Database(url, checkpoints=True) as opened:
         yield opened
 

@@ -28,8 +28,9 @@ from server.rulebook import classifier
 from server.settings import Settings
 from server.worker import Worker, compose
 from storage import bounces, captures, journal, positions, suppressions
-from storage.database import Database, DatabaseUnusable, locate, migrate
+from storage.database import Database, DatabaseUnusable
 from storage.keyring import KeyFile
+from tests.integration.database_fixture import migrated
 from tests.integration.odd_readers import as_obedient
 from tests.plain_reader import PlainReader
 
@@ -47,8 +48,7 @@ class Bench:
         self.settings = Settings(
             data_dir=folder, return_path_domain="rp.example", authenticate=False, journal_keep_seconds=0
         )
-        migrate(locate(None, folder))
-        self.database = Database(locate(None, folder), checkpoints=True)
+        self.database = Database(migrated(folder), checkpoints=True)
         self.ports = Ports(
             authenticate=lambda mails: [Authenticated(mail.raw, {"spf": "none"}) for mail in mails],
             reader=PlainReader(rules()),

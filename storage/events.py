@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, text
 from handlers.events import Event
 from storage import batch
 from storage.shapes import moment
-from storage.tables import account, event
+from storage.tables import account, event, event_count
 from storage.upsert import insert_new
 
 _CHUNK = 500  # both databases bound the number of parameters of a statement
@@ -23,6 +23,9 @@ _COUNTS = (
     select(event.c.delivery_id, func.max(event.c.sequence))
     .where(event.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
     .group_by(event.c.delivery_id)
+)
+_FORGOTTEN = select(event_count.c.delivery_id, event_count.c.sequence).where(
+    event_count.c.delivery_id.in_(bindparam("deliveries", expanding=True))
 )
 SHOWN = select(*event.c, account.c.name.label("account")).join_from(
     event, account, event.c.account_id == account.c.id, isouter=True
@@ -81,24 +84,22 @@ def name(event_id: int) -> str:
     return f"evt_{event_id}"
 
 
-def last(connection: Connection) -> int:
-    """The highest id; 0 where there is none."""
-    found: int | None = connection.execute(select(func.max(event.c.id))).scalar()
-    return found or 0
-
-
 def _known(connection: Connection, keys: Sequence[str]) -> Iterator[str]:
     for start in range(0, len(keys), _CHUNK):
         yield from connection.execute(_KNOWN, {"keys": keys[start : start + _CHUNK]}).scalars()
 
 
 def _counts(connection: Connection, deliveries: Collection[int]) -> dict[int, int]:
-    """How many events each delivery has."""
+    """How many events each delivery has, or had."""
     counts: dict[int, int] = {}
     ids = sorted(deliveries)
     for start in range(0, len(ids), _CHUNK):
         asked = {"deliveries": ids[start : start + _CHUNK]}
         counts |= {row[0]: row[1] for row in connection.execute(_COUNTS, asked)}
+    left = [key for key in ids if key not in counts]
+    for start in range(0, len(left), _CHUNK):
+        asked = {"deliveries": left[start : start + _CHUNK]}
+        counts |= {row[0]: row[1] for row in connection.execute(_FORGOTTEN, asked)}
     return counts
 
 

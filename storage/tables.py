@@ -242,6 +242,14 @@ class Event(SQLModel, table=True):
     occurred_at: datetime
 
 
+class EventCount(SQLModel, table=True):
+    """How far the events of a delivery had counted, of which some are forgotten: the next one counts on."""
+
+    __tablename__ = "event_count"
+    delivery_id: int = Field(primary_key=True, sa_type=Key, sa_column_kwargs={"autoincrement": False})
+    sequence: int
+
+
 class ApiKey(SQLModel, table=True):
     """What a program calls the API with, without its secret; no account means an operator."""
 
@@ -280,5 +288,5 @@ capture, bounce, arrival = table_of(Capture), table_of(Bounce), table_of(Arrival
 waiting, hand_link = table_of(Waiting), table_of(HandLink)
 delivery_state, state_change = table_of(DeliveryState), table_of(StateChange)
 position = table_of(Position)
-event = table_of(Event)
+event, event_count = table_of(Event), table_of(EventCount)
 api_key, api_request = table_of(ApiKey), table_of(ApiRequest)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, exists, or_, select, update
 
 from handlers.events import EventType
-from storage import events, positions
+from storage import events, forgetting, positions
 from storage.columns import Key
 from storage.tables import event
 from storage.upsert import insert_new
@@ -52,7 +52,7 @@ class Busy:
 def has_news(connection: Connection) -> bool:
     """Whether fan_out() has something to do."""
     start = _start(connection, _listening(connection))
-    return start is not None and events.last(connection) > start
+    return start is not None and forgetting.last(connection) > start
 
 
 def fan_out(connection: Connection, now: datetime, limit: int = 500) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
 from handlers.events import EventType
-from storage import accounts, events
+from storage import accounts, forgetting
 from storage.shapes import moment
 from storage.tables import account
 from storage.webhook_tables import dispatch, webhook
@@ -36,7 +36,7 @@ def add(
         "url": url,
         "events": _plain(types),
         "secrets": [{"secret": secret, "until": None}],
-        "after_event": events.last(connection),
+        "after_event": forgetting.last(connection),
         "created_at": now,
         **_FRESH,
     }
@@ -85,7 +85,7 @@ def enable(connection: Connection, account_id: int | None, webhook_id: int) -> b
     shown = get(connection, account_id, webhook_id)
     if shown is None:
         return False
-    missed = {"after_event": events.last(connection)} if shown["state"] == "disabled" else {}
+    missed = {"after_event": forgetting.last(connection)} if shown["state"] == "disabled" else {}
     return _update(connection, account_id, webhook_id, {**_FRESH, **missed})
 
 

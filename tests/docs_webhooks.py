@@ -117,7 +117,10 @@ are verified against those of the system, or `SSL_CERT_FILE`.
 ## Without webhooks
 
 The [API](api.md) gives the same events by pulling: each page has a cursor; keep it, and ask again with it. The shape
-is that of a webhook, without `superseded`. Nothing is replaced there, and nothing expires.
+is that of a webhook, without `superseded`. Nothing is replaced there.
+
+Events are kept for `event_days`, from the first on, and with them what was queued of them and its history: what is
+older can't be redelivered, and a cursor from before is 410. The sequence of a delivery counts on.
 
 ## Events
 

@@ -58,7 +58,7 @@ async def _send(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     patience = Patience(timedelta(seconds=settings.webhook_pause), timedelta(days=settings.webhook_days))
-    sending = Sending(patience, timedelta(days=settings.webhook_history_days))
+    sending = Sending(patience, timedelta(days=settings.webhook_history_days), timedelta(days=settings.event_days))
     url = database.locate(settings.database_url, settings.data_dir)
     await asyncio.to_thread(database.migrate, url)
     ready()

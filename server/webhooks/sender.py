@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping
 
 from server.webhooks.patience import Health, Patience, State
 from server.webhooks.post import Answer, Post
-from storage import webhook_queue, webhook_tries
+from storage import forgetting, webhook_queue, webhook_tries
 from storage.database import Database, DatabaseUnusable
 from storage.webhook_queue import Busy, Due
 from storage.webhook_tries import Tried
@@ -42,6 +42,7 @@ class Sending:
 
     patience: Patience = field(default_factory=Patience)
     history: timedelta = timedelta(days=30)
+    events: timedelta = timedelta(days=365)  # kept in the outbox
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -173,11 +174,17 @@ class Sender:
         return found
 
     def _purge(self) -> None:
-        before = self._sending.clock() - self._sending.history
-        while True:
-            with self._db.writer() as connection:
-                if not webhook_tries.purge(connection, before):
-                    return
+        now = self._sending.clock()
+        for purge, kept in (
+            (webhook_tries.purge, self._sending.history),
+            (forgetting.forget, self._sending.events),
+        ):
+            while self._some(purge, now - kept):
+                pass
+
+    def _some(self, purge: Callable[[Connection, datetime], int], before: datetime) -> int:
+        with self._db.writer() as connection:
+            return purge(connection, before)
 
 
 def store(connection: Connection, done: Sequence[tuple[Due, Answer]], patience: Patience) -> set[int]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from handlers.events import Event, EventType
 from server.webhooks.signature import new_secret
-from storage import accounts, events, webhook_queue, webhooks
+from storage import accounts, events, forgetting, webhook_queue, webhooks
 from storage.database import Database, locate, migrate
 from tests.e2e.service import free_port
 
@@ -130,7 +130,7 @@ def _wait(db: Database, log: Path) -> None:
 
 def _judge(db: Database, taken: Path, kills: int, seconds: float) -> Result:
     with db.reader() as connection:
-        last = events.last(connection)
+        last = forgetting.last(connection)
     rows = [json.loads(line) for line in taken.read_text().splitlines()]
     first: dict[str, dict[str, Any]] = {}
     for row in rows:

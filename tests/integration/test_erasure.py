@@ -3,7 +3,7 @@
 import base64
 import json
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import LargeBinary, select, text
@@ -94,6 +94,21 @@ def test_again_is_harmless_and_takes_what_came_since(full: Shop) -> None:
     assert ANN not in everything(full).replace(JOANN, "")
     with full.database.reader() as connection:
         assert len(list(suppressions.listing(connection))) == 3
+
+
+def test_again_makes_no_suppression_weaker(full: Shop) -> None:
+    """What was suppressed for good before is not forgotten for a shorter one that came since."""
+    with full.database.writer() as connection:
+        account = connection.execute(select(tables.account.c.id)).scalar_one()
+        suppressions.add(connection, account, [suppressions.Said("off@x.example")], now=NOW)
+    erasing.erase(full.database, full.settings, order("off@x.example"))
+    short = suppressions.Said("off@x.example", expires_at=NOW + timedelta(days=1))
+    with full.database.writer() as connection:
+        suppressions.add(connection, account, [short], now=NOW)
+    erasing.erase(full.database, full.settings, order("off@x.example"))
+    with full.database.reader() as connection:
+        found = check(connection, account, ["off@x.example"], NOW + timedelta(days=2))
+    assert not found["off@x.example"].eligible
 
 
 def test_in_one_account_only(full: Shop) -> None:

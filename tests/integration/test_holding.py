@@ -89,10 +89,29 @@ class TestWaiting:
         world.take("ann@x.example", "acme", NOW, *SIX[3])
         with world.database.writer() as connection:
             order = erasure.Order("ann@x.example", None, "eve", "asked", NOW + MINUTE)
-            erasure.erase(connection, order, list(erasure.captures_naming(connection, order, int)))
+            erasure.erase(connection, order, [])
+        assert world.eligible("ann@x.example", "acme")
+        world.wait(NOW + HOUR - MINUTE)
         assert world.eligible("ann@x.example", "acme")
         world.wait(NOW + HOUR)
         assert not world.eligible("ann@x.example", "acme")
+        assert world.told() == ["suppression.added"]
+        assert {change for _, change in world.log()} == {"held", "added"}
+        assert not [address for address, _ in world.log() if not address.startswith("hash:")]
+
+    def test_an_erased_address_of_a_wave_that_grows_later(self, world: World) -> None:
+        """It waits for the word on the wave like the others, and counts towards it."""
+        world.blocked("a", at=NOW)
+        with world.database.writer() as connection:
+            erasure.erase(connection, erasure.Order("a@gmail.com", None, "eve", "asked", NOW + MINUTE), [])
+        world.blocked("b", "c", at=NOW + 2 * MINUTE)
+        (wave,) = world.incidents()
+        assert (wave["refusals"], wave["held"]) == (3, 3)
+        world.wait(NOW + HOUR)
+        assert world.eligible("a@gmail.com", "acme")
+        with world.database.writer() as connection:
+            incidents.confirm(connection, wave["id"], who="eve", why="it was them", now=NOW + HOUR)
+        assert not world.eligible("a@gmail.com", "acme")
 
     def test_three_full_mailboxes_told_in_text_are_everyones_then(self, world: World) -> None:
         now = datetime.now(UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.events import Event, EventType
-from storage import accounts, events
+from storage import accounts, events, forgetting
 from storage.database import Database
 
 AT = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_more_than_a_statement_takes(database: Database) -> None:
         page = events.after(connection, None, 1190, 1000)
         assert [each["id"] for each in page.events] == [f"evt_{number}" for number in range(1191, 1202)]
         assert page.events[-1]["sequence"] == 2
-        assert events.last(connection) == page.cursor
+        assert forgetting.last(connection) == page.cursor
 
 
 def test_the_cursor_goes_on_where_it_was(database: Database) -> None:

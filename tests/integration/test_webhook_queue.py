@@ -9,7 +9,7 @@ from handlers.events import EventType
 from server.webhooks import sender
 from server.webhooks.patience import Patience
 from server.webhooks.post import Answer
-from storage import accounts, events, webhook_queue, webhook_tries, webhooks
+from storage import accounts, events, forgetting, webhook_queue, webhook_tries, webhooks
 from storage.database import Database
 from storage.webhook_queue import Busy, Due
 from tests.integration.webhook_fixture import NOW, SECRET, event
@@ -39,7 +39,7 @@ class Queue:
         """Events of acme, and into the queue."""
         owner = self.acme if account == -1 else account
         with self.database.writer() as connection:
-            first = events.last(connection)
+            first = forgetting.last(connection)
             events.put(
                 connection,
                 [event(f"k{first + n}", kind, delivery, owner) for n, (kind, delivery) in enumerate(new)],

@@ -115,6 +115,19 @@ class Bounce(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("capture_id", "ordinal"),
         Index("ix_bounce_account_id_id", "account_id", "id"),
+        # the first proof, of however many reports that repeat it
+        Index(
+            "ix_bounce_proof_of_delivery",
+            *("delivery_id", "type", "capture_id"),
+            sqlite_where=text("proven = 1"),
+            postgresql_where=text("proven"),
+        ),
+        Index(
+            "ix_bounce_proof_of_token",
+            *("address_key", "token", "type", "capture_id"),
+            sqlite_where=text("proven = 1 AND delivery_id IS NULL"),
+            postgresql_where=text("proven AND delivery_id IS NULL"),
+        ),
         NEVER_AGAIN,
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)

@@ -5,7 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from server.cli.options import DEFAULT_DATA_DIR, DataDir, Json
-from server.cli.transactions import reading
+from server.cli.transactions import reading, reading_on
+
+_PAGE = 500  # rows that are read at a time
+_PAGE_OF_MAILS = 50
 
 
 def captures(
@@ -23,20 +26,24 @@ def captures(
     from storage.captures import Filter, find
 
     loaded = settings.load(data_dir)
-    with reading(loaded) as connection:
-        found = find(connection, Filter(contains=contains or None), raw=raw and json)
-        print_table(
-            (with_return_path(row, loaded.return_path_domain) for row in found),
-            json=json,
-            columns=[
-                ("id", lambda row: row["id"]),
-                ("received", lambda row: row["received_at"][5:16].replace("T", " ")),
-                ("kind", lambda row: "held" if row["held"] else row["kind"]),
-                ("tied", lambda row: row["detectability"]),
-                ("verdict", lambda row: f"{_first(row, 'type')} {_first(row, 'reason')}".strip()),
-                ("recipient", lambda row: _first(row, "address")),
-            ],
-        )
+    whole = raw and json
+    found = reading_on(
+        loaded,
+        lambda connection, last: find(connection, Filter(contains=contains or None, since=last), raw=whole),
+        _PAGE_OF_MAILS if whole else _PAGE,
+    )
+    print_table(
+        (with_return_path(row, loaded.return_path_domain) for row in found),
+        json=json,
+        columns=[
+            ("id", lambda row: row["id"]),
+            ("received", lambda row: row["received_at"][5:16].replace("T", " ")),
+            ("kind", lambda row: "held" if row["held"] else row["kind"]),
+            ("tied", lambda row: row["detectability"]),
+            ("verdict", lambda row: f"{_first(row, 'type')} {_first(row, 'reason')}".strip()),
+            ("recipient", lambda row: _first(row, "address")),
+        ],
+    )
 
 
 def bounces(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
@@ -47,12 +54,11 @@ def bounces(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from storage.bounces import Filter, find
 
     loaded = settings.load(data_dir)
-    with reading(loaded) as connection:
-        columns = fields(
-            "id", "created_at", "account", "address", "type", "category", "reason", "rule", "status", "capture"
-        )
-        found = (with_return_path(row, loaded.return_path_domain) for row in find(connection, Filter()))
-        print_table(found, json=json, columns=columns)
+    columns = fields(
+        "id", "created_at", "account", "address", "type", "category", "reason", "rule", "status", "capture"
+    )
+    found = reading_on(loaded, lambda connection, last: find(connection, Filter(since=last)), _PAGE)
+    print_table((with_return_path(row, loaded.return_path_domain) for row in found), json=json, columns=columns)
 
 
 def messages(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:

@@ -1,8 +1,9 @@
 """The database of a command; the data folder may be empty, and the service may be down."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,6 +27,25 @@ def reading(loaded: "Settings") -> "Iterator[Connection]":
     """A transaction that reads."""
     with opened(loaded) as db, db.reader() as connection:
         yield connection
+
+
+def reading_on(
+    loaded: "Settings", find: "Callable[[Connection, int | None], Iterator[dict[str, Any]]]", page: int
+) -> Iterator[dict[str, Any]]:
+    """The rows that `find` gives from behind an id on, in the order of their ids, and what comes in meanwhile.
+
+    Each page is a transaction of its own: while one is open, SQLite can't clear its log of what was written since,
+    and who reads the output may take all day (a pager).
+    """
+    last = None
+    with opened(loaded) as db:
+        while True:
+            with db.reader() as connection:
+                rows = list(islice(find(connection, last), page))
+            yield from rows
+            if len(rows) < page:
+                return
+            last = rows[-1]["id"]
 
 
 @contextmanager

@@ -41,6 +41,7 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	$(PIP) $(LOCKED) requirements-build.txt
 	$(PIP) $(LOCKED) requirements.txt
 	$(PIP) install --no-build-isolation --no-deps -e .
+	$(BIN)/python -m compileall -q server handlers storage  # or each start does it again where Python may not write
 	touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt

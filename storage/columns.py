@@ -4,7 +4,6 @@ A capture may contain anything. PostgreSQL's text and jsonb hold no NUL and no l
 no lone surrogate: both become U+FFFD here, on the way in and in comparisons, and nowhere else.
 """
 
-import json
 import re
 from typing import Any
 
@@ -12,7 +11,8 @@ from sqlalchemy import JSON, BigInteger, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from storage import jsontext
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -54,9 +54,9 @@ Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 
 def dump(value: Any) -> str:
     """JSON for a Document column: the serializer of every engine."""
-    text = _encode(value)
+    text = jsontext.dumps(value)
     if "\\u0000" in text:  # perhaps a NUL, perhaps a backslash before the letters u0000
-        text = _encode(_clean_within(value))
+        text = jsontext.dumps(_clean_within(value))
     return clean(text)
 
 

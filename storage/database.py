@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
-from storage import columns
+from storage import columns, jsontext
 
 FILE_NAME = "bouncemx.db"
 _BUSY_SECONDS = 10
@@ -160,6 +160,7 @@ def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool
         return create_engine(
             url,
             json_serializer=columns.dump,
+            json_deserializer=jsontext.loads,
             pool_pre_ping=True,
             connect_args={"connect_timeout": _BUSY_SECONDS},
             execution_options={"postgresql_readonly": not writes},
@@ -168,7 +169,7 @@ def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool
     def connect() -> sqlite3.Connection:
         return _connect(str(url.database), writes=writes, checkpoints=checkpoints, migrates=migrates)
 
-    engine = create_engine(url, json_serializer=columns.dump, creator=connect)
+    engine = create_engine(url, json_serializer=columns.dump, json_deserializer=jsontext.loads, creator=connect)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine

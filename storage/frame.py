@@ -10,7 +10,6 @@
 All numbers are big-endian. The checksum covers the position, so that a frame counts only where it was written.
 """
 
-import json
 import os
 import struct
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from datetime import datetime
 from zlib import crc32
 
 from handlers.envelope import Envelope, Mail
+from storage import jsontext
 
 MAGIC = b"BMX1"
 HEADER = struct.Struct(">4sIII")
 _POSITION = struct.Struct(">Q")
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MAX_ENVELOPE_OCTETS = 4 << 20  # 1000 recipients of 320 characters are 1.3 MB
 MAX_MAIL_OCTETS = (1 << 30) + (64 << 10)  # the largest that can be allowed, and our Received field
 _FIRST_OCTETS = 1 << 14  # most mails in one look
@@ -48,7 +47,7 @@ def encode(position: int, envelope: bytes, raw: bytes) -> bytes:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    return _JSON.encode(
+    return jsontext.dumps(
         {
             "reverse_path": envelope.reverse_path,
             "forward_paths": envelope.forward_paths,
@@ -62,7 +61,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(data: bytes) -> Envelope:
-    fields = json.loads(data)
+    fields = jsontext.loads(data)
     fields["forward_paths"] = tuple(fields["forward_paths"])
     fields["received_at"] = datetime.fromisoformat(fields["received_at"])
     return Envelope(**fields)

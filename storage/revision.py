@@ -1,6 +1,5 @@
 """Stored captures, to be read again: the mails page by page, what is stored of each, and what takes its place."""
 
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, fun
 
 from handlers.envelope import Envelope, Mail
 from handlers.outcome import Outcome, Suppression
-from storage import bounces, captures, columns, evidence, waiting
+from storage import bounces, captures, columns, evidence, jsontext, waiting
 from storage.columns import CleanText, address_key
 from storage.standing import Key
 from storage.tables import bounce, capture
@@ -172,4 +171,4 @@ def _value(table: Table, name: str, value: Any) -> Any:
     kind = table.c[name].type
     if isinstance(kind, CleanText):
         return columns.clean(str(value))[: kind.limit]
-    return json.loads(columns.dump(value))
+    return jsontext.loads(columns.dump(value))

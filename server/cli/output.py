@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from storage import jsontext
+
 Row = dict[str, Any]
 _PIPE_COLUMNS = 200  # what reads a pipe folds no lines
 
@@ -49,7 +51,7 @@ _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def dumps(row: Row) -> str:
     """One line, whoever reads it; what standard output can't say stays escaped."""
-    text = jsonlib.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    text = jsontext.dumps(row)
     if text.isascii() and "\x7f" not in text:
         return text
     try:

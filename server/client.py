@@ -18,13 +18,16 @@ from storage.records import (
     ApiKey,
     Bounce,
     Capture,
+    Certificate,
     Checked,
     Contact,
     Delivery,
     DeliveryWithRevisions,
+    Incident,
     Message,
     NewApiKey,
     Registered,
+    ResendContact,
     Statistics,
     Suppression,
     SuppressionChange,
@@ -161,6 +164,45 @@ class Client:
         page = self._call("GET", "/suppressions/changes", params=_given({"cursor": cursor, "limit": 1000})).json()
         return page["items"], page["cursor"]
 
+    def resend(self, message: int) -> list[ResendContact]:
+        """Who may get a message again: those whose bounce was soft, and who may still be mailed."""
+        return cast(list[ResendContact], self._call("GET", f"/messages/{message}/resend").json()["items"])
+
+    def incidents(self, **narrowed: str | int) -> Iterator[Incident]:
+        """Waves of refusals that speak of the sender, newest first; narrowed by state."""
+        return cast(Iterator[Incident], self._all("/incidents", narrowed))
+
+    def release(self, incident: int, why: str, who: str | None = None) -> Incident:
+        """It was the sender: none of the suppressions that it holds comes."""
+        return cast(Incident, self._call("POST", f"/incidents/{incident}/release", json=_word(why, who)).json())
+
+    def confirm(self, incident: int, why: str, who: str | None = None) -> Incident:
+        """It was the addresses: all suppressions that it holds come into force."""
+        return cast(Incident, self._call("POST", f"/incidents/{incident}/confirm", json=_word(why, who)).json())
+
+    def unbounce_incident(self, incident: int, why: str, who: str | None = None) -> list[str]:
+        """Lift all suppressions that an incident caused, held or in force; which they were."""
+        answer = self._call("POST", f"/incidents/{incident}/unbounce", json=_word(why, who))
+        return cast(list[str], answer.json()["addresses"])
+
+    def link(self, capture: int, delivery: int, why: str, who: str | None = None) -> Capture:
+        """Say which delivery a capture is about that nothing ties."""
+        body = _word(why, who) | {"delivery": delivery}
+        return cast(Capture, self._call("POST", f"/captures/{capture}/link", json=body).json())
+
+    def unlink(self, capture: int, why: str, who: str | None = None) -> Capture:
+        """Take a link by hand back."""
+        return cast(Capture, self._call("POST", f"/captures/{capture}/unlink", json=_word(why, who)).json())
+
+    def erase(self, address: str, why: str, who: str | None = None) -> Certificate:
+        """Remove everything about an address, but that it must not be mailed. It may take minutes: mind `timeout`."""
+        return cast(Certificate, self._call("POST", "/erasures", json=_word(why, who) | {"address": address}).json())
+
+    def erasures(self, address: str) -> list[Certificate]:
+        """The certificates of an address that was erased."""
+        found = self._call("GET", "/erasures", params={"address": address}).json()["items"]
+        return cast(list[Certificate], found)
+
     def events(self, cursor: str | None = None) -> tuple[list[Event], str | None]:
         """The next events behind a cursor, oldest first, and the cursor to ask with next time: keep it."""
         page = self._call("GET", "/events", params=_given({"cursor": cursor, "limit": 1000})).json()
@@ -178,6 +220,15 @@ class Client:
         """Tell an endpoint what happens from now on; the answer has its secret, this once."""
         return cast(NewWebhook, self._call("POST", "/webhooks", json={"url": url, "events": list(events)}).json())
 
+    def remove_webhook(self, webhook: int) -> None:
+        """Forget an endpoint, with its queue and history."""
+        self._call("DELETE", f"/webhooks/{webhook}")
+
+    def redeliver(self, webhook: int, events: Sequence[str] | None = None, since: str | None = None) -> int:
+        """Send again: these events, or all since a time; where neither is given, the dead ones. How many."""
+        body = _given({"since": since}) | ({"events": list(events)} if events is not None else {})
+        return cast(int, self._call("POST", f"/webhooks/{webhook}/redeliver", json=body).json()["queued"])
+
     def api_keys(self) -> Iterator[ApiKey]:
         """The keys, without their secrets."""
         return cast(Iterator[ApiKey], self._all("/keys", {}))
@@ -185,6 +236,10 @@ class Client:
     def add_api_key(self, scopes: Sequence[str], name: str = "") -> NewApiKey:
         """A new key; the answer has its text, this once."""
         return cast(NewApiKey, self._call("POST", "/keys", json={"scopes": list(scopes), "name": name}).json())
+
+    def revoke_api_key(self, key: int) -> ApiKey:
+        """Make a key worthless, from now on."""
+        return cast(ApiKey, self._call("POST", f"/keys/{key}/revoke").json())
 
     def accounts(self) -> Iterator[Account]:
         """Every account, for an operator."""
@@ -245,6 +300,10 @@ def _parts(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
         room -= len(message["recipients"])
     if part:
         yield part
+
+
+def _word(why: str, who: str | None) -> dict[str, Any]:
+    return {"why": why, "who": who}
 
 
 def _given(params: Mapping[str, str | int | None]) -> dict[str, str | int]:

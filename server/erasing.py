@@ -4,17 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from handlers.envelope import Mail
+from handlers.tokens import Tokens
 from server.settings import Settings
 from storage import erasure, journal, revision
 from storage.database import Database
 from storage.erasure import Order, Read
+from storage.keyring import KeyFile
 from storage.naming import is_named, is_named_in_mail
 
 
 def erase(db: Database, settings: Settings, order: Order, told: Callable[[int], object] = id) -> dict[str, Any]:
     """The certificate. `told` hears how many captures were read since. Raises DatabaseUnusable."""
     found: list[int] = []
-    last = 0
+    last = -1
     while read := _read(db, order, last):
         told(read.number)
         found += read.naming
@@ -40,10 +42,22 @@ def extent(db: Database) -> int:
 
 
 def _in_journal(settings: Settings, order: Order) -> list[int]:
-    """The mails that name it and that the worker has not removed yet: it does, journal_keep_seconds after storing."""
+    """The mails that name it and that the worker has not removed yet: it does, journal_keep_seconds after storing.
+
+    For an account those at its return paths: it must not learn what others are sent.
+    """
     if not settings.journal.is_dir():
         return []
-    return [frame.position for frame in journal.frames(settings.journal) if _names(frame.mail, order.address)]
+    named = [frame for frame in journal.frames(settings.journal) if _names(frame.mail, order.address)]
+    if named and order.account_id is not None:
+        tokens = settings.tokens(KeyFile(settings.data_dir).ring).at_once()
+        named = [frame for frame in named if _concerns(frame.mail, order.account_id, tokens)]
+    return [frame.position for frame in named]
+
+
+def _concerns(mail: Mail, account_id: int, tokens: Tokens) -> bool:
+    found = [tokens.read(path) for path in mail.envelope.forward_paths]
+    return any(each.token.account == account_id for each in found if each and each.accepted and each.token)
 
 
 def _names(mail: Mail, address: str) -> bool:

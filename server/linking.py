@@ -13,7 +13,7 @@ from storage.columns import address_key
 from storage.ledger import Ledger
 
 _OPEN = {Detectability.UNMATCHED, Detectability.UNDETECTABLE}
-_LONGEST_WHO, _LONGEST_WHY = 200, 1000  # characters
+_LONGEST_WHO, _LONGEST_WHY = 250, 1000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,17 @@ class Said:
                 raise UserError(f"{name} is 1 to {longest} printable characters, not {text[:80]!r}")
 
 
-def link(connection: Connection, capture: int, delivery: Delivery, said: Said) -> None:
+def link(connection: Connection, capture: int, delivery: int, said: Said) -> None:
     """Raises UserError where the capture is tied already, or is no bounce."""
     found = captures.get(connection, capture)
     if found is None:
         raise _no_capture(capture)
     if found["detectability"] not in _OPEN:
         raise UserError(f"capture {capture} is {found['detectability']}: only unmatched and undetectable ones are open")
-    if not hand_links.link(connection, capture, delivery.id, said.who, said.why):
+    if not hand_links.link(connection, capture, delivery, said.who, said.why):
         standing = found["linked_by_hand"]
         raise UserError(
-            f"{standing['who']} has linked capture {capture} to delivery {standing['delivery']}; "
-            f"`bouncemx unlink {capture}` takes that back"
+            f"{standing['who']} has linked capture {capture} to delivery {standing['delivery']}: unlink it first"
         )
 
 

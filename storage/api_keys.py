@@ -31,6 +31,8 @@ class Scope(StrEnum):
     READ = "read"  # whatever the API tells
     REGISTER = "register"  # messages
     SUPPRESS = "suppress"  # suppress and unbounce addresses, decide incidents
+    LINK = "link"  # say which delivery a capture is about
+    ERASE = "erase"  # remove all that is known of an address
     WEBHOOKS = "webhooks"  # where events are sent
     KEYS = "keys"  # make and revoke keys
     OPERATOR = "operator"  # all of it, of every account

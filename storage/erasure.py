@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
     update,
 )
 
@@ -93,17 +94,20 @@ class Read:
 
 def read(connection: Connection, order: Order, after: int) -> Read | None:
     """The next captures behind this id; None where there are no more."""
-    columns = [capture.c[name] for name in (*_SAYING, "id", "raw")]
+    columns = [capture.c[name] for name in (*_SAYING, "id")]
     statement = select(*columns).where(capture.c.erased_at.is_(None), _whose(capture, order), capture.c.id > after)
     rows = connection.execute(statement.order_by(capture.c.id).limit(_PAGE)).mappings().all()
     if not rows:
         return None
-    return Read(len(rows), rows[-1]["id"], tuple(row["id"] for row in rows if _names(row, order.address)))
+    return Read(len(rows), rows[-1]["id"], tuple(row["id"] for row in rows if _names(connection, row, order.address)))
 
 
-def _names(row: RowMapping, address: str) -> bool:
-    said = [row[name] for name in _SAYING]
-    return is_named(address, said) or is_named_in_mail(address, zlib.decompress(row["raw"]))
+def _names(connection: Connection, row: RowMapping, address: str) -> bool:
+    """One mail at a time is in memory: they may be large."""
+    if is_named(address, [row[name] for name in _SAYING]):
+        return True
+    raw = connection.execute(select(capture.c.raw).where(capture.c.id == row["id"])).scalar_one()
+    return is_named_in_mail(address, zlib.decompress(raw))
 
 
 def erase(
@@ -139,17 +143,18 @@ def erase(
     return certificate
 
 
-def certificates(connection: Connection, address: str) -> list[dict[str, Any]]:
-    """What was removed of an address, each time."""
+def certificates(connection: Connection, address: str, account_id: int | None = None) -> list[dict[str, Any]]:
+    """What was removed of an address, each time; for an account what it had removed of its own."""
     hash_key = hashing.key(connection)
     if hash_key is None:
         return []
     found = erasure.c.address_hash == hashing.hashed(address_key(address), hash_key)
-    return list(connection.execute(select(erasure.c.certificate).where(found).order_by(erasure.c.id)).scalars())
+    whose = true() if account_id is None else erasure.c.account_id == account_id
+    return list(connection.execute(select(erasure.c.certificate).where(found, whose).order_by(erasure.c.id)).scalars())
 
 
 def _whose(table: Table, order: Order) -> ColumnElement[bool]:
-    return table.c.account_id == order.account_id if order.account_id is not None else table.c.id == table.c.id
+    return table.c.account_id == order.account_id if order.account_id is not None else true()
 
 
 def _account(connection: Connection, order: Order) -> str | None:

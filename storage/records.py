@@ -326,6 +326,19 @@ class Lifted(TypedDict):
     addresses: list[str]
 
 
+class Certificate(TypedDict):
+    """What was removed of an address, when, by whom and why; `account` null means everywhere."""
+
+    address_hash: str
+    account: str | None
+    at: str
+    who: str
+    why: str
+    removed: dict[str, int]
+    suppressions_kept_as_hash: int
+    still_in_journal: list[int]
+
+
 class Incident(TypedDict):
     """A wave of refusals that speak of the sender; `held` suppressions wait for a word on it."""
 

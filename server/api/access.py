@@ -6,8 +6,9 @@ one that is not there (404), so that nobody learns that it is.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Depends, Query, Request
@@ -104,6 +105,7 @@ class Service:
     db: Database
     settings: Settings
     rates: Rates
+    erasing: Lock = field(default_factory=Lock)  # one at a time: each reads all captures
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class Access:
     def writing(self) -> Iterator[Mine]:
         with self.service.db.writer() as connection:
             yield Mine(connection, self.account)
+
+    @property
+    def account_id(self) -> int | None:
+        return self.account.id if self.account else None
 
     @property
     def one_account(self) -> Account:
@@ -214,6 +220,8 @@ def _note_use(db: Database, key: int, now: datetime) -> None:
 Reads = Annotated[Access, Depends(Allows(Scope.READ))]
 Registers = Annotated[Access, Depends(Allows(Scope.REGISTER))]
 Suppresses = Annotated[Access, Depends(Allows(Scope.SUPPRESS))]
+Links = Annotated[Access, Depends(Allows(Scope.LINK))]
+Erases = Annotated[Access, Depends(Allows(Scope.ERASE))]
 SetsWebhooks = Annotated[Access, Depends(Allows(Scope.WEBHOOKS))]
 HandsOutKeys = Annotated[Access, Depends(Allows(Scope.KEYS))]
 Operates = Annotated[Access, Depends(Allows(Scope.OPERATOR))]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from handlers.events import EventType
-from server.api.parameters import Moment
+from server.api.parameters import LARGEST, Moment
 from storage.api_keys import Scope
 
 MOST = 10_000  # of anything in one request
@@ -119,6 +119,30 @@ class Word(BaseModel):
 
     why: _Why
     who: _Who | None = None
+
+
+class Link(Word):
+    """Which delivery a capture is about."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"delivery": 12, "why": "their support told us", "who": "Eve"}},
+    )
+
+    delivery: int = Field(ge=0, le=LARGEST, strict=True)
+
+
+class Erasure(Word):
+    """Whose everything goes."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"address": "ann@example.com", "why": "her request of 4 May", "who": "Eve"}},
+    )
+
+    address: str = Field(min_length=3, max_length=320, pattern=r"^[^\s@]([^\r\n]*[^\s])?@[^\s@]+$")
 
 
 class NewAccount(BaseModel):

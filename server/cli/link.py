@@ -35,7 +35,7 @@ def link(
     said = linking.Said(who, why)
     with writing(loaded) as connection:
         delivery = linking.delivery(connection, to, recipient, loaded.return_path_domain)
-        linking.link(connection, capture, delivery, said)
+        linking.link(connection, capture, delivery.id, said)
     print(
         f"Capture {capture} is linked to delivery {delivery.id}: {delivery.message.message_id} to {delivery.recipient}."
     )

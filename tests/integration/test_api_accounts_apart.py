@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from server.api.application import build
 from server.settings import Settings
-from storage import suppressions, webhooks
+from storage import erasure, hand_links, suppressions, webhooks
 from storage.api_keys import Scope
+from storage.erasure import Order
+from storage.tables import capture
 from tests.integration.api_fixture import ALL, NOW, Api
 
 
@@ -42,6 +45,14 @@ PROBES = {
     "GET /captures": listed("/captures", "ann@{name}.example"),
     "GET /captures/{id}": Probe("/captures/{capture}", shows="ann@{name}.example"),
     "GET /captures/{id}/raw": Probe("/captures/{capture}/raw", shows="no such user"),
+    "POST /captures/{id}/link": Probe(
+        "/captures/{loose}/link", {"delivery": "{delivery}", "why": "told"}, shows="told"
+    ),
+    "POST /captures/{id}/unlink": Probe("/captures/{linked}/unlink", {"why": "wrong"}, shows='"linked_by_hand":null'),
+    "POST /erasures": Probe(
+        "/erasures?account={name}", {"address": "x@{name}.example", "why": "asked"}, shows="hash:", own=201
+    ),
+    "GET /erasures": Probe("/erasures?address=gone@{name}.example", shows="her request of {name}", others=200),
     "GET /bounces": listed("/bounces", "ann@{name}.example"),
     "GET /bounces/{id}": Probe("/bounces/{bounce}", shows="ann@{name}.example"),
     "GET /suppressions": listed("/suppressions", "ann@{name}.example"),
@@ -103,7 +114,12 @@ def ask(client: TestClient, api: Api, route: str, name: str) -> tuple[int, str, 
     probe = PROBES[route]
     if route == "POST /unbounce":
         _suppress(api, f"gone@{name}.example", name)
-    values = {"name": name, "spare": _spare(api, name) if "{spare}" in probe.path else 0, **api.ids[name]}
+    values = {"name": name, **api.ids[name]}
+    for placeholder, make in MADE.items():
+        if f"{{{placeholder}}}" in probe.path:
+            values[placeholder] = make(api, name)
+    if route == "GET /erasures":
+        _erase(api, name)
     body = None if probe.body is None else _filled(probe.body, values)
     answer = client.request(route.partition(" ")[0], probe.path.format(**values), json=body)
     return answer.status_code, answer.text, _filled(probe.shows, values)
@@ -118,9 +134,36 @@ def _spare(api: Api, name: str) -> int:
         return int(made["id"])
 
 
+def loose(api: Api, name: str) -> int:
+    """A capture of the account that nothing ties to a delivery."""
+    with api.database.writer() as connection:
+        like = connection.execute(select(capture).where(capture.c.id == api.ids[name]["capture"])).mappings().one()
+        new = connection.execute(select(func.max(capture.c.id))).scalar_one() + 1
+        untied = {"id": new, "delivery_id": None, "detectability": "undetectable", "links": []}
+        connection.execute(capture.insert().values({**like, **untied}))
+    return int(new)
+
+
+def _linked(api: Api, name: str) -> int:
+    """One that a person has tied."""
+    new = loose(api, name)
+    with api.database.writer() as connection:
+        assert hand_links.link(connection, new, api.ids[name]["delivery"], "eve", "told")
+    return new
+
+
+def _erase(api: Api, name: str) -> None:
+    order = Order(f"gone@{name}.example", api.ids[name]["account"], "eve", f"her request of {name}", NOW)
+    with api.database.writer() as connection:
+        erasure.erase(connection, order, [])
+
+
 def _suppress(api: Api, address: str, name: str) -> None:
     with api.database.writer() as connection:
         suppressions.add(connection, api.ids[name]["account"], [suppressions.Said(address)], now=NOW)
+
+
+MADE = {"spare": _spare, "loose": loose, "linked": _linked}
 
 
 def _filled(value: Any, values: dict[str, Any]) -> Any:
@@ -131,6 +174,8 @@ def _filled(value: Any, values: dict[str, Any]) -> Any:
     if not isinstance(value, str):
         return value
     for name, each in values.items():
+        if value == f"{{{name}}}":
+            return each
         value = value.replace(f"{{{name}}}", str(each))
     return value
 

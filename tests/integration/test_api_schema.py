@@ -59,8 +59,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory, outcome_of: Callable[..., O
         yield
 
 
-# what the document can't say: the grammar of an address, a URL that may be reached, a time to come
+# what the document can't say: the grammar of an address, a URL that may be reached, a time to come, what can be read
 UNSAYABLE = {
+    "POST /captures/{id}/link",
+    "POST /captures/{id}/unlink",
     "POST /suppressions",
     "POST /messages",
     "POST /webhooks",

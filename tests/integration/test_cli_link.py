@@ -135,7 +135,7 @@ def test_a_delivery_is_named_in_every_way(desk: Desk, named: list[str]) -> None:
         (["{matched}", "1", *SAID], "is matched: only unmatched and undetectable ones are open"),
         (["{person}", "1", *SAID], "is not_a_bounce: only unmatched and undetectable ones are open"),
         (["7", "1", *SAID], "there is no capture 7; `bouncemx captures` shows them"),
-        (["{undetectable}", "1", "--who", " ", "--why", "x"], "--who is 1 to 200 printable characters, not ' '"),
+        (["{undetectable}", "1", "--who", " ", "--why", "x"], "--who is 1 to 250 printable characters, not ' '"),
         (["{undetectable}", "1", "--who", "Eve", "--why", "a\nb"], "--why is 1 to 1000 printable characters"),
         (["{undetectable}", "1", "--who", "Eve"], "Missing option"),
         (["-1", "1", *SAID], "No such option"),
@@ -168,7 +168,7 @@ def test_it_is_taken_back_before_another_one(desk: Desk) -> None:
     desk.run("link", desk.undetectable, 1, *SAID)
     again = desk.run("link", desk.undetectable, 2, *SAID)
     assert again.code == 2
-    assert f"Eve has linked capture {desk.undetectable} to delivery 1; `bouncemx unlink" in again.err
+    assert f"Eve has linked capture {desk.undetectable} to delivery 1: unlink it first" in again.err
     taken = desk.run("unlink", desk.undetectable, "--who", "Max", "--why", "it was bob")
     assert taken.text == f"Capture {desk.undetectable} is no longer linked by hand.\n"
     assert desk.capture()["linked_by_hand"] is None

@@ -19,6 +19,7 @@ from server.webhooks import signature
 from storage.database import Database
 from tests.integration.api_fixture import ALL, DOMAIN, Api, filled_api
 from tests.integration.database_fixture import migrated
+from tests.integration.test_api_accounts_apart import loose
 
 
 @contextmanager
@@ -160,3 +161,32 @@ def test_a_webhook_is_verified() -> None:
     ):
         with pytest.raises(NotVerified):
             verify_webhook(wrong_secret, wrong_headers, wrong_body.encode())
+
+
+def test_what_people_decide(client: Client, api: Api) -> None:
+    """On data of its own account alone; the last: it erases."""
+    ids = api.ids["shop"]
+    (incident,) = client.incidents(state="open")
+    assert client.confirm(incident["id"], "it was not us", "Eve")["decision"] == "confirmed"
+    assert client.release(incident["id"], "it was us")["decision"] == "released"
+    assert client.unbounce_incident(incident["id"], "all of them") == []
+    assert [each["address"] for each in client.resend(ids["message"])] == ["bob@shop.example"]
+    capture = loose(api, "shop")
+    with pytest.raises(Problem, match="404 not_found: delivery 1099511627776 is not here"):
+        client.link(capture, 2**40, "told")
+    linked = client.link(capture, ids["delivery"], "told", "Eve")["linked_by_hand"]
+    assert linked is not None
+    assert linked["delivery"] == ids["delivery"]
+    assert client.unlink(capture, "wrong")["linked_by_hand"] is None
+    certificate = client.erase("bob@shop.example", "his request", "Eve")
+    assert certificate["removed"]["delivery"] == 1
+    assert client.erasures("Bob@shop.example") == [certificate]
+
+
+def test_endpoints_and_keys_are_given_up(client: Client) -> None:
+    hook = client.add_webhook("https://gone.example/", ["complaint"])
+    assert client.redeliver(hook["id"], since="2026-01-01T00:00:00Z") == 0
+    client.remove_webhook(hook["id"])
+    assert hook["id"] not in [each["id"] for each in client.webhooks()]
+    made = client.add_api_key(["read"])
+    assert client.revoke_api_key(made["id"])["revoked_at"] is not None

@@ -5,39 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from handlers.folding import MAX_TEXT, fold, words_of
+from handlers.phase import phase_in
 from handlers.report import RecipientStatus, Report
 from handlers.rule import Provider, Rule
 
 # Details of a status that nobody fills in by default.
 CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
-# "(in reply to end of DATA command)" of Postfix, "after RCPT TO:<...>" of Exim, ">>> DATA" before "<<< 550" of sendmail
-# and Courier, "most progress was RCPT TO" and others of qmail, "did not like our RCPT TO" of DragonFly.
-_COMMANDS = {
-    "end of data": "end", "final data": "end", "sending data block": "end", "data": "data", "rcpt": "rcpt",
-    "mail from": "mail", "ehlo": "helo", "helo": "helo", "initial connection": "connect",
-}  # fmt: skip
-# What servers say of one step only. Gmail once numbered them; Cisco ESA has one phrase for RCPT, one for the rest.
-_AT_A_STEP = {
-    "refused to talk to me": "connect", "but greeting failed": "connect", "but sender was rejected": "mail",
-    "does not like recipient": "rcpt", "permanent failure for one or more recipients (": "rcpt", "[rcpt_to]": "rcpt",
-    "failed on data command": "data", "failed after i sent the message": "end",
-    "unknown address error 5": "rcpt", "other mail system problem 5": "end",
-    "unknown address error 4": "rcpt", "other mail system problem 4": "end",
-    "(state 14)": "rcpt", "(state 17)": "end", "(state 18)": "end",
-}  # fmt: skip
-_PHASE = re.compile(
-    # sendmail pipelines: a refused RCPT stands behind DATA, where a reply without status is a bad address to it
-    r"(?P<address>>>> ?data\n<<< 55\d(?! 5\.)[^\n]{0,600}\n(?:<<< [^\n]{0,600}\n){0,8}?55\d 5\.1\.[136] <)"
-    r"|(?:in reply to (?:the )?|mail server after (?:pipelined )?|smtp command:? |most progress was |smtp:"
-    rf"|did not like our |>>> ?)(?P<command>{'|'.join(_COMMANDS)})\b(?!.{{0,1000}}?>>> ?(?:data|rcpt))"
-    rf"|(?P<words>{'|'.join(map(re.escape, _AT_A_STEP))})",
-    re.DOTALL,
-)
-_PHASE_MARKS = (
-    ">>>", "in reply to", "server after", "smtp command", "most progress", "smtp:", "did not like", "talk to me",
-    "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]", "failed on", "i sent",
-    "address error", "system problem", "(state 1",
-)  # fmt: skip
 # An outer server's own words around the reply that it got (Cisco, Exchange, Barracuda, Postfix, Exim, qmail, Gmail).
 _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
@@ -145,7 +118,7 @@ class Notice:
     def phase_in(self, words: str) -> str | None:
         """The step that `words` tell: looked for once, and only where a rule asks."""
         if words not in self._phases:
-            self._phases[words] = _phase_in(words)
+            self._phases[words] = phase_in(words)
         return self._phases[words]
 
 
@@ -243,13 +216,3 @@ class Evidence:
         if rule.own and not self.is_own():
             return False
         return not rule.phases or (self.phase() or "unknown") in rule.phases
-
-
-def _phase_in(text: str) -> str | None:
-    text = text[:MAX_TEXT].lower()
-    found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
-    if not found:
-        return None
-    if found["address"]:
-        return "rcpt"
-    return _COMMANDS[found["command"]] if found["command"] else _AT_A_STEP[found["words"]]

@@ -38,7 +38,7 @@ def of_text(notice: Notice) -> Kind:
     if not signs.failed_subject and not signs.code and signs.says("hold"):
         return Kind.HELD_NOTICE
     if points >= THRESHOLD:
-        return failure_or_delay(notice)
+        return Kind.OTHER if _is_of_a_parcel(notice) else failure_or_delay(notice)
     return Kind.AUTO_REPLY if signs.automatic else Kind.OTHER
 
 
@@ -52,10 +52,12 @@ def score(notice: Notice) -> int:
     points += 3 * signs.failed_subject + 3 * wording + 2 * signs.code
     points += "auto-submitted" in notice.fields or "x-auto-response-suppress" in notice.fields
     points += 2 * signs.product + signs.names_somebody + 2 * (wording and notice.original is not None)
+    real = bool(notice.reverse_path)
     if not signs.role:
-        real = bool(notice.reverse_path)
         points -= 4 * signs.prefix("reply") + 4 * (real and "in-reply-to" in notice.fields)
-        points -= 2 * (real and notice.original is None and not signs.automatic)
+        points -= 4 * (real and notice.original is None and not signs.automatic)  # people write of bounces too
+    elif not signs.hard_role and real and signs.prefix("reply") and "in-reply-to" in notice.fields:
+        points -= 4  # a help desk's answer
     return points
 
 
@@ -119,6 +121,15 @@ def _is_phishing(notice: Notice) -> bool:
         return False
     pushed = any(phrases.hit(f"phishing.{name}", text) for name in ("login", "pressure", "money"))
     return pushed and not signs.asks
+
+
+def _is_of_a_parcel(notice: Notice) -> bool:
+    """A carrier's note: it names no address of a mailbox and no code."""
+    signs = notice.signs
+    if signs.null_path or signs.code or signs.names_somebody or notice.original:
+        return False
+    text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)
+    return phrases.hit("phishing.parcel", text) is not None
 
 
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:

@@ -17,12 +17,17 @@ def read(text: str) -> tuple[int | None, str | None]:
     """(reply code, enhanced status) as the reply text has them, each None where it is not there."""
     if "reply: read" in text:
         text = _NO_REPLY.sub("", text)
-    for code, status in _STATUS_AFTER_CODE.findall(text):
-        if code[0] == status[0]:  # "554 4.4.7 expired <421 4.4.2 timed out>": the second is the remote's
-            return int(code), status
-    first = next((s for s in _STATUS.findall(text) if is_status(s)), None)
+    # "554 4.4.7 expired <421 4.4.2 timed out>": the second is the remote's
+    pairs = [(int(code), status) for code, status in _STATUS_AFTER_CODE.findall(text) if code[0] == status[0]]
+    refused = next((pair for pair in pairs if pair[0] >= 400), None)
+    if refused:
+        return refused
     found = _CODE.search(text)
-    return (int(found[1]) if found else None), first
+    if found is None and pairs:
+        return pairs[0]
+    # a session has what was accepted first: "250 2.1.0 Ok", then "550 No"
+    said = (status for status in _STATUS.findall(text) if is_status(status) and not (found and status[0] == "2"))
+    return (int(found[1]) if found else None), next(said, None)
 
 
 def is_status(value: str) -> bool:

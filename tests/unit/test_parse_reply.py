@@ -15,6 +15,7 @@ from handlers.parse import reply
         ("554 4.4.7 expired <421 4.4.2 Connection timed out>", 421, "4.4.2"),  # the inner one is the remote's
         ("5.1.0 - Unknown address error 550-'5.1.1 <a@b.example>: unknown'", 550, "5.1.1"),
         ("250 2.1.5 Ok", 250, "2.1.5"),
+        ("<-- 250 2.1.0 Ok --> RCPT To:<jo@dest.example> <-- 550 gone", 550, None),  # a session
         ("host mx [192.0.2.55] said: 421 too busy", 421, None),
         ("connect to 5.10.20.30:25 timed out", None, None),  # an address is no status
         ("Version 5.1.2600 of 4.2.2.1", None, None),

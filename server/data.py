@@ -4,7 +4,7 @@ Only CRLF.CRLF ends it (RFC 5321 4.1.1.4): nothing else is taken for an end, so 
 have any length, because those of real bounces do.
 """
 
-import asyncio
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from handlers.replies import Reply
 
 if TYPE_CHECKING:
     from server.session import Session
+
+log = logging.getLogger("bouncemx.smtp")
 
 _END = b"\r\n.\r\n"
 _FIRST_RESERVE = 64 << 10
@@ -66,52 +68,8 @@ class Content:
         return b"".join((before, memoryview(buffer)[2:]))
 
 
-async def data(session: "Session", argument: str) -> Reply | bytes:
-    """The verb: refuses early, reads, stores, answers 250 only when the mail is on disk."""
-    refusal = _refusal(session, argument)
-    if refusal:
-        return refusal
-    session.begin_data()
-    reserved = Reserved(session)
-    try:
-        session.outbox.say(replies.START_DATA.line)
-        await session.outbox.flush()
-        content = await _read(session, reserved)
-        if isinstance(content, Reply):
-            return content
-        return await _capture(session, content, reserved)
-    finally:
-        reserved.release()
-        session.transaction = type(session.transaction)()
-        session.end_data()
-
-
-class Reserved:
-    """This mail's part of the memory for mail in flight."""
-
-    def __init__(self, session: "Session") -> None:
-        self._usage = session.service.usage
-        self._octets = _FIRST_RESERVE  # taken by _refusal()
-
-    def grow_to(self, octets: int) -> bool:
-        """False where there is no room for so many."""
-        wanted = max(octets, _FIRST_RESERVE)
-        if not self._usage.reserve(wanted - self._octets):
-            return False
-        self._octets = wanted
-        return True
-
-    def release(self) -> None:
-        self._usage.release(self._octets)
-        self._octets = 0
-
-    def release_after(self, written: asyncio.Future[int]) -> None:
-        """Until then the mail is in memory, whether or not its client waits."""
-        octets, self._octets = self._octets, 0
-        written.add_done_callback(lambda _: self._usage.release(octets))
-
-
-def _refusal(session: "Session", argument: str) -> Reply | None:
+def data(session: "Session", argument: str) -> Reply:
+    """The verb: refuses early. What comes behind 354 goes to a Reception."""
     if argument:
         return replies.SYNTAX
     if session.transaction.reverse_path is None:
@@ -122,42 +80,74 @@ def _refusal(session: "Session", argument: str) -> Reply | None:
         return replies.NO_SPACE
     if not session.service.usage.reserve(_FIRST_RESERVE):
         return replies.BUSY
-    return None
+    session.begin_mail(Reception(session))
+    return replies.START_DATA
 
 
-async def _read(session: "Session", reserved: Reserved) -> Content | Reply:
-    """The mail, or why not. Raises ConnectionError when the client leaves in the middle."""
-    limit = session.service.limits.message_octets
-    content = Content(limit)
-    rest = None
-    while rest is None:
-        chunk = await session.inbox.chunk()
-        if not chunk:
-            raise ConnectionResetError
-        session.progress()
+class Reception:
+    """One mail on its way in, from 354 until it is refused or on disk. By callbacks: a task would cost more."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._content = Content(session.service.limits.message_octets)
+        self._reserved = _FIRST_RESERVE  # octets of the memory for mail in flight
+        self.is_whole = False  # the journal has it, and the client is told when it is on disk
+
+    def take(self, chunk: bytes) -> Reply | None:
+        """What came of the mail. None: it goes on, or the journal has it; else why it is not taken."""
+        content, limit = self._content, self._session.service.limits.message_octets
         rest = content.feed(chunk)
-        if not reserved.grow_to(content.kept_octets):
+        if not self._grow_to(content.kept_octets):
             content.drop()
         if content.octets > 2 * limit:
             return replies.TOO_BIG_CLOSING
-    session.inbox.put_back(rest)
-    if content.too_big:
-        return replies.TOO_BIG
-    return replies.BUSY if content.dropped else content
+        if rest is None:
+            return None
+        self._session.inbox.put_back(rest)
+        if content.too_big:
+            return replies.TOO_BIG
+        if content.dropped:
+            return replies.BUSY
+        self._capture()
+        return None
 
+    def end(self) -> None:
+        """It was refused, or its client is gone. A whole mail stays, and its memory is taken until it is on disk."""
+        if not self.is_whole:
+            self._release()
 
-async def _capture(session: "Session", content: Content, reserved: Reserved) -> Reply | bytes:
-    envelope = _envelope(session)
-    raw = content.take(received_line(envelope, session.service.hostname))
-    written = session.service.commit.put(envelope, raw)
-    reserved.release_after(written)
-    try:
-        # the client may leave now; what it sent is stored all the same
-        position = await asyncio.shield(written)
-    except OSError:
-        return replies.NO_SPACE
-    session.idle_commands = 0
-    return replies.CAPTURED.with_text(str(position))
+    def _grow_to(self, octets: int) -> bool:
+        """False where there is no room for so many."""
+        more = octets - self._reserved
+        if more <= 0:
+            return True
+        if not self._session.service.usage.reserve(more):
+            return False
+        self._reserved += more
+        return True
+
+    def _release(self) -> None:
+        self._session.service.usage.release(self._reserved)
+        self._reserved = 0
+
+    def _capture(self) -> None:
+        service = self._session.service
+        envelope = _envelope(self._session)
+        raw = self._content.take(received_line(envelope, service.hostname))
+        service.commit.put(envelope, raw, self._written)
+        self.is_whole = True
+
+    def _written(self, result: int | Exception) -> None:
+        self._release()
+        session = self._session
+        if isinstance(result, int):
+            session.idle_commands = 0
+            session.tell(replies.CAPTURED.with_text(str(result)))
+        elif isinstance(result, OSError):
+            session.tell(replies.NO_SPACE)
+        else:
+            log.error("a mail could not be written", exc_info=result)
+            session.tell(replies.INTERNAL)
 
 
 def _envelope(session: "Session") -> Envelope:

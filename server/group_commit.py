@@ -5,7 +5,7 @@ threads are shared. PostgreSQL's commit_delay and commit_siblings are the same i
 """
 
 import asyncio
-import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -13,7 +13,11 @@ from typing import Protocol
 
 from handlers.envelope import Envelope
 
+log = logging.getLogger("bouncemx.smtp")
+
 DELAY = 0.001  # seconds
+
+Tell = Callable[[int | Exception], None]
 
 
 class Store(Protocol):
@@ -22,7 +26,7 @@ class Store(Protocol):
     def write(self, batch: Sequence[tuple[Envelope, bytes]]) -> list[int]: ...
 
 
-_Waiting = tuple[Envelope, bytes, asyncio.Future[int]]
+_Waiting = tuple[Envelope, bytes, Tell]
 
 
 class GroupCommit:
@@ -39,18 +43,16 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
-    def put(self, envelope: Envelope, raw: bytes) -> asyncio.Future[int]:
-        """The position of the mail, as soon as it is on disk. OSError where it could not be written.
+    def put(self, envelope: Envelope, raw: bytes, tell: Tell) -> None:
+        """`tell` gets the position of the mail as soon as it is on disk, or why it could not be written.
 
-        The future goes on when whoever waits for it is cancelled: a mail that was taken is written.
+        That is in the loop's thread, and not before put() has returned.
         """
-        future: asyncio.Future[int] = self._loop.create_future()
-        self._gathered.append((envelope, raw, future))
+        self._gathered.append((envelope, raw, tell))
         if len(self._gathered) >= self._clients():
             self._hand_over()
         elif self._timer is None:
             self._timer = self._loop.call_later(DELAY, self._hand_over)
-        return future
 
     async def close(self) -> None:
         """Waits until everything is written."""
@@ -75,7 +77,7 @@ class GroupCommit:
                 following = self._batches.get()
                 ended = following is None
                 batch += following or ()
-            self._loop.call_soon_threadsafe(self._answer, batch, self._written(batch))
+            self._loop.call_soon_threadsafe(_answer, batch, self._written(batch))
             if ended:
                 return
 
@@ -85,10 +87,10 @@ class GroupCommit:
         except Exception as error:
             return error
 
-    def _answer(self, batch: list[_Waiting], result: list[int] | Exception) -> None:
-        for index, (_, _, future) in enumerate(batch):
-            with contextlib.suppress(asyncio.InvalidStateError):  # its session was ended meanwhile
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result[index])
+
+def _answer(batch: list[_Waiting], result: list[int] | Exception) -> None:
+    for index, (_, _, tell) in enumerate(batch):
+        try:
+            tell(result if isinstance(result, Exception) else result[index])
+        except Exception:  # of one session: the others wait for their answers
+            log.exception("a client could not be told")

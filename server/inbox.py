@@ -75,10 +75,8 @@ class Inbox:
             raise LineTooLong
         return line
 
-    async def chunk(self) -> bytes:
-        """Everything that is here, waiting for something; b"" at the end."""
-        if not self._buffer and not await self._more():
-            return b""
+    def take(self) -> bytes:
+        """Everything that is here."""
         data = bytes(self._buffer)
         self._take(len(data))
         return data
@@ -91,7 +89,10 @@ class Inbox:
     # the three that aiosmtpd's PROXY protocol reads with (its AsyncReader)
 
     async def read(self, n: int = -1) -> bytes:
-        data = await self.chunk()
+        """Some octets, n at the most, waiting for them; b"" at the end."""
+        if not self._buffer and not await self._more():
+            return b""
+        data = self.take()
         if 0 <= n < len(data):
             self.put_back(data[n:])
             return data[:n]

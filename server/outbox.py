@@ -9,7 +9,7 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._held = bytearray()
+        self._held = b""
         self._transport: Any = None
         self._writable: asyncio.Future[None] | None = None  # while the client does not read
         self._ended = False
@@ -39,8 +39,8 @@ class Outbox:
     def send(self) -> None:
         """Sends what is held back, without waiting for the client to read."""
         if self._held and self._transport is not None:
-            self._transport.write(bytes(self._held))
-            self._held.clear()
+            self._transport.write(self._held)
+            self._held = b""
 
     async def flush(self) -> None:
         """Sends what is held back. Raises ConnectionResetError when the client has left."""
@@ -61,5 +61,5 @@ class Outbox:
     def end(self) -> None:
         """The client has left."""
         self._ended = True
-        self._held.clear()
+        self._held = b""
         self.resume()

@@ -8,16 +8,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP
 
 from handlers import replies
 from handlers.replies import Reply
 from server import proxy
+from server.deadlines import Deadlines
 from server.inbox import Inbox, LineTooLong
 from server.outbox import Outbox
 from server.service import Service
+
+if TYPE_CHECKING:
+    from server.data import Reception
 
 log = logging.getLogger("bouncemx.smtp")
 
@@ -51,7 +55,7 @@ class Session(SMTP):
         self.hostname = service.hostname
         self.tls_context = service.tls.context
         self.transport = None
-        self._timeout_handle = self._tls_protocol = self._original_transport = self._handler_coroutine = None
+        self._tls_protocol = self._original_transport = self._handler_coroutine = None
         self.service = service
         self.verbs = verbs
         self.inbox = Inbox(loop)
@@ -60,15 +64,12 @@ class Session(SMTP):
         self.helo = ""  # "" before EHLO and HELO
         self.extended = False  # EHLO, not HELO
         self.client = ""
-        self.busy = False  # between DATA and its reply: a drain waits for that
+        self.reception: Reception | None = None  # between DATA and its reply: a drain waits for that
         self.errors = 0  # of the session
         self.idle_commands = 0  # NOOP, RSET, EHLO and the like since the last mail
         self.over_tls = False  # not before the handshake is done
         self._counted: str | None = None
-        now = loop.time()
-        self._progress_until = now + service.limits.idle_timeout
-        self._ends = now + service.limits.session_timeout
-        self._data_ends: float | None = None
+        self.deadlines = Deadlines(loop, service.limits, self._too_late)
 
     # --- connection
 
@@ -85,7 +86,7 @@ class Session(SMTP):
         self.client = _plain_address(peer[0] if isinstance(peer, tuple) and peer else "")
         transport.set_write_buffer_limits(high=_HELD_REPLIES_OCTETS)
         self.service.sessions.add(self)
-        self._look_at(self._deadline())
+        self.deadlines.start()
         try:
             self._begin()
         except Exception:
@@ -95,11 +96,13 @@ class Session(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         self.forget()
         self.outbox.end()
-        self._stop_looking()
+        self.deadlines.stop()
         if self._original_transport is not None:
             self._original_transport.close()
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
+        if self.reception is not None:
+            self.reception.end()
         self.transport = None
 
     def pause_writing(self) -> None:
@@ -127,41 +130,13 @@ class Session(SMTP):
         self._talk()
         return not self.over_tls
 
-    # --- deadlines
+    # --- ends
 
-    def _deadline(self) -> float:
-        return min(self._progress_until, self._ends, self._data_ends or self._ends)
-
-    def _look_at(self, time: float) -> None:
-        """One timer a connection; progress only moves the marks that it looks at."""
-        self._stop_looking()
-        self._timeout_handle = self.loop.call_at(time, self._timeout_cb)
-
-    def _stop_looking(self) -> None:
-        if self._timeout_handle is not None:
-            self._timeout_handle.cancel()
-
-    def progress(self) -> None:
-        self._progress_until = self.loop.time() + self.service.limits.idle_timeout
-
-    def begin_data(self) -> None:
-        self.busy = True
-        self._data_ends = self.loop.time() + self.service.limits.data_timeout
-        if self._timeout_handle is not None and self._data_ends < self._timeout_handle.when():
-            self._look_at(self._data_ends)
-
-    def end_data(self) -> None:
-        self.busy = False
-        self._data_ends = None
-        self.progress()
-
-    def _timeout_cb(self) -> None:
+    def _too_late(self) -> None:
         if self.transport is None:
             return
         if self.transport.is_closing():
             self.cut()  # it does not read our last words
-        elif self.loop.time() < self._deadline():
-            self._look_at(self._deadline() + 0.01)
         else:
             self.dismiss(replies.TIMEOUT)
 
@@ -178,12 +153,12 @@ class Session(SMTP):
         """Ends the connection when the client has read all; and soon, if it does not."""
         if self.transport is not None:
             if not self.outbox.all_is_read:
-                self._look_at(self.loop.time() + min(_LAST_WORDS, self.service.limits.idle_timeout))
+                self.deadlines.end_within(min(_LAST_WORDS, self.service.limits.idle_timeout))
             self.transport.close()
 
     def dismiss_idle(self) -> None:
         """For a drain: ends the session unless it is sending a mail."""
-        if not self.busy:
+        if self.reception is None:
             self.dismiss(replies.SHUTTING_DOWN)
 
     def cut(self) -> None:
@@ -201,22 +176,68 @@ class Session(SMTP):
         here, in the callback that brought them: a future and a turn of a task for each would cost more than they do.
         """
         while self._may_talk():
+            if self.reception is not None:
+                if not self._receive(self.reception):
+                    return
+                continue
             try:
                 line = self.inbox.take_line(COMMAND_OCTETS)
             except LineTooLong:
                 self._said(replies.LINE_TOO_LONG)
                 continue
             if line is None:
-                self.outbox.send()
-                if self.inbox.ended:
-                    self._close()
+                self._pause()
                 return
-            self.progress()
+            self.deadlines.progress()
             reply = self._reply(line)
             if isinstance(reply, _SAID):
                 self._said(reply)
             else:
                 self._wait_for(reply)
+
+    def _pause(self) -> None:
+        """Everything that came is answered."""
+        self.outbox.send()
+        if self.inbox.ended:
+            self._close()
+
+    def begin_mail(self, reception: "Reception") -> None:
+        self.reception = reception
+        self.deadlines.begin_data()
+
+    def tell(self, reply: Reply | bytes) -> None:
+        """What became of a mail that was whole. Its client may be gone."""
+        self._end_mail()
+        if self.transport is not None:
+            self._said(reply)
+            self._talk()
+
+    def _end_mail(self) -> None:
+        if self.reception is not None:
+            self.reception.end()
+            self.reception = None
+        self.transaction = Transaction()
+        self.deadlines.end_data()
+
+    def _receive(self, reception: "Reception") -> bool:
+        """Gives the mail what came of it. Whether it was refused; what comes behind a whole one waits for its reply."""
+        self.outbox.send()
+        chunk = b"" if reception.is_whole else self.inbox.take()
+        refusal = self._taken(reception, chunk) if chunk else None
+        if refusal is not None:
+            self._end_mail()
+            self._said(refusal)
+        elif self.inbox.ended and not reception.is_whole:
+            self._close()  # the client left in the middle
+        return refusal is not None
+
+    def _taken(self, reception: "Reception", chunk: bytes) -> Reply | None:
+        self.deadlines.progress()
+        try:
+            return reception.take(chunk)
+        except Exception:
+            log.exception("a mail could not be taken")
+            return replies.INTERNAL
 
     def _may_talk(self) -> bool:
         """Whether the next command may be answered: nothing waits, and the client reads what it was told."""

@@ -5,6 +5,7 @@ Not here on purpose: AUTH (an MX needs no password), BDAT, ETRN, and everything 
 
 import contextlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiosmtpd.smtp import SMTP
@@ -31,18 +32,23 @@ def helo(session: Session, argument: str) -> Reply | bytes:
 def ehlo(session: Session, argument: str) -> Reply | bytes:
     if not _greet(session, argument, extended=True):
         return replies.SYNTAX_HELO
-    extensions = [
-        session.hostname,
+    offers_tls = bool(session.tls_context) and not session.over_tls
+    return _extensions(session.hostname, session.service.limits.message_octets, offers_tls)
+
+
+@lru_cache(maxsize=8)
+def _extensions(hostname: str, size: int, offers_tls: bool) -> bytes:
+    """The reply to EHLO."""
+    lines = [
+        hostname,
         "PIPELINING",  # RFC 2920: replies are held back for a group, and a commit outlives its client
-        f"SIZE {session.service.limits.message_octets}",  # RFC 1870
+        f"SIZE {size}",  # RFC 1870
         "8BITMIME",  # RFC 6152
         "SMTPUTF8",  # RFC 6531
         "ENHANCEDSTATUSCODES",  # RFC 2034
+        *(["STARTTLS"] if offers_tls else []),  # RFC 3207
     ]
-    if session.tls_context and not session.over_tls:
-        extensions.append("STARTTLS")  # RFC 3207
-    lines = [f"250-{extension}" for extension in extensions[:-1]] + [f"250 {extensions[-1]}"]
-    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+    return ("".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n").encode("ascii")
 
 
 def mail(session: Session, argument: str) -> Reply:
@@ -133,7 +139,7 @@ async def starttls(session: Session, argument: str) -> Reply | bytes:
     if not session.over_tls:  # cut off in the handshake, which need not raise
         session.forget()
         raise ConnectionAbortedError
-    session.progress()
+    session.deadlines.progress()
     return b""
 
 
@@ -146,7 +152,9 @@ def _greet(session: Session, name: str, *, extended: bool) -> bool:
 
 
 def _refuse_parameters(session: Session, parameters: dict[str, str | None]) -> Reply | None:
-    if parameters and (not session.extended or parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}):
+    if not parameters:
+        return None if session.service.has_room(0) else replies.NO_SPACE
+    if not session.extended or parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}:
         return replies.BAD_PARAMETER
     size = parameters.get("SIZE", "0") or ""
     body = parameters.get("BODY", "7BIT") or ""

@@ -22,7 +22,9 @@ class Handler:
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         taken = Envelope("", tuple(envelope.rcpt_tos), session.host_name, session.peer[0], datetime.now(UTC))
-        await self._commit.put(taken, envelope.content)
+        written = asyncio.get_running_loop().create_future()
+        self._commit.put(taken, envelope.content, written.set_result)
+        await written
         return "250 Ok"
 
 

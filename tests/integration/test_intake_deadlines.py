@@ -87,7 +87,7 @@ async def test_the_deadline_of_a_mail_that_is_over_is_none(start_intake: StartIn
     client = await intake.greeted()
     await client.until_data(intake.token)
     (session,) = intake.service.sessions
-    assert session._data_ends is not None  # type: ignore[attr-defined]
+    assert session.deadlines._data_ends is not None  # type: ignore[attr-defined]
     await client.send(b".\r\n")
     assert (await client.reply()).startswith("250 ")
-    assert session._data_ends is None  # type: ignore[attr-defined]
+    assert session.deadlines._data_ends is None  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -45,7 +46,21 @@ async def committing(disk: Disk, clients: int) -> AsyncIterator[GroupCommit]:
 
 
 def put(commit: GroupCommit, *numbers: int) -> list[asyncio.Future[int]]:
-    return [commit.put(ENVELOPE, b"%d" % number) for number in numbers]
+    """A future for each; it is answered as a session is."""
+    waiting = []
+    for number in numbers:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        commit.put(ENVELOPE, b"%d" % number, partial(answer, future))
+        waiting.append(future)
+    return waiting
+
+
+def answer(future: asyncio.Future[int], result: int | Exception) -> None:
+    """Raises InvalidStateError where nobody waits for it any longer."""
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 async def test_what_comes_together_is_written_together_and_answered_singly() -> None:
@@ -108,13 +123,22 @@ async def test_who_leaves_takes_no_mail_along() -> None:
     assert disk.batches == [[b"1", b"2"]]
 
 
-async def test_a_future_that_was_cancelled_itself_disturbs_no_other() -> None:
+async def test_one_that_cannot_be_told_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     disk = Disk()
     async with committing(disk, clients=2) as commit:
         first, second = put(commit, 1, 2)
         first.cancel()
         assert await second == 2
     assert disk.batches == [[b"1", b"2"]]
+    assert "a client could not be told" in caplog.text
+
+
+async def test_nobody_is_told_before_it_is_handed_over() -> None:
+    told: list[int | Exception] = []
+    async with committing(Disk(), clients=1) as commit:
+        commit.put(ENVELOPE, b"7", told.append)
+        assert told == []
+    assert told == [7]
 
 
 async def test_an_end_waits_for_what_was_taken() -> None:

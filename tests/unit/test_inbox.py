@@ -77,13 +77,13 @@ async def test_a_chunk_is_everything_that_is_here() -> None:
     box = inbox()
     box.feed(b"one")
     box.feed(b"two")
-    assert await box.chunk() == b"onetwo"
-    waiting = asyncio.ensure_future(box.chunk())
+    assert await box.read() == b"onetwo"
+    waiting = asyncio.ensure_future(box.read())
     await asyncio.sleep(0)
     box.feed(b"three")
     assert await waiting == b"three"
     box.end()
-    assert await box.chunk() == b""
+    assert await box.read() == b""
 
 
 async def test_what_is_put_back_is_read_next() -> None:
@@ -120,7 +120,7 @@ async def test_much_that_nobody_reads_waits_in_the_kernel() -> None:
     box.feed(b"x")
     box.feed(b"x")
     assert transport.calls == ["pause"]
-    assert len(await box.chunk()) == PAUSE_OCTETS + 2
+    assert len(await box.read()) == PAUSE_OCTETS + 2
     assert transport.calls == ["pause", "resume"]
 
 
@@ -164,7 +164,7 @@ async def test_until_a_separator_within_reason() -> None:
         await box.readuntil()
 
 
-@pytest.mark.parametrize("read", [lambda box: box.chunk(), lambda box: box.readexactly(2)])
+@pytest.mark.parametrize("read", [lambda box: box.read(), lambda box: box.readexactly(2)])
 async def test_a_reader_that_gives_up_loses_nothing(read: Callable[[Inbox], object]) -> None:
     box = inbox()
     waiting = asyncio.ensure_future(read(box))  # type: ignore[arg-type]

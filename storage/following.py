@@ -12,10 +12,10 @@ from handlers import effects
 from handlers.effects import PERMANENT_CAUSES, Policy, Standing, State
 from handlers.events import Event
 from handlers.outcome import Outcome
-from storage import changes, everyone, incidents, standing
+from storage import changes, everyone, refusals, standing
 from storage.changes import Change, Effect
 from storage.columns import address_key
-from storage.incidents import Watched
+from storage.refusals import Watched
 from storage.standing import Key
 
 
@@ -23,7 +23,7 @@ def follow(
     connection: Connection, outcomes: Sequence[Outcome], policy: Policy, now: datetime | None = None
 ) -> list[Event]:
     """Suppress what captures that are stored suppress; the events are to be put last in the transaction."""
-    watched = incidents.watch(connection, outcomes, policy)
+    watched = refusals.watch(connection, outcomes, policy)
     candidates = list(_candidates(outcomes, watched, policy))
     made = [*watched.effects, *_suppress(connection, candidates)]
     dead: dict[str, datetime] = {}
@@ -41,7 +41,7 @@ def _candidates(outcomes: Sequence[Outcome], watched: Watched, policy: Policy) -
     for outcome in outcomes:
         at, position = outcome.mail.envelope.received_at, outcome.mail.position
         waves = (
-            {address_key(each.address): incidents.wave_of(each) for each in outcome.bounces} if watched.running else {}
+            {address_key(each.address): refusals.wave_of(each) for each in outcome.bounces} if watched.running else {}
         )
         for each in outcome.suppressions:
             key = Key(address_key(each.address), each.account.id if each.account else None)

@@ -15,7 +15,7 @@ from handlers import effects
 from handlers.effects import PERMANENT_CAUSES, SAID, Policy, Standing, State
 from handlers.events import Event
 from handlers.words import Category, NoticeForm, Reason
-from storage import everyone, incidents, standing
+from storage import everyone, incidents, refusals, standing
 from storage.changes import Change, Effect
 from storage.standing import Key, chunks
 from storage.tables import bounce, capture, incident, refusal, suppression
@@ -47,7 +47,7 @@ class Waves(NamedTuple):
             return replace(fact, state=State.ACTIVE, held_until=None) if over else fact
         if found["decision"] == incidents.RELEASED and fact.since <= found["decided_at"]:
             return None
-        return incidents.judged(fact, found["id"], confirmed=found["decision"] == incidents.CONFIRMED)
+        return refusals.judged(fact, found["id"], confirmed=found["decision"] == incidents.CONFIRMED)
 
     def _number(self, key: Key, fact: Standing, row: RowMapping | None) -> int | None:
         """What the row says outlasts what is kept of the refusals."""

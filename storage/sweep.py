@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, select
 
 from handlers.effects import Policy
-from storage import changes, events, everyone, holding, incidents, positions, suppressions
+from storage import changes, events, everyone, holding, positions, refusals, suppressions
 from storage.tables import suppression
 
 _NAME = "sweep"
@@ -23,7 +23,7 @@ def sweep(connection: Connection, policy: Policy, now: datetime) -> bool:
     waited = holding.due(connection, policy, now)
     events.put(connection, [*changes.record(connection, waited.effects), *waited.told])
     suppressions.expire(connection, now)
-    told = [] if waited.more else incidents.close(connection, policy, now)  # which forgets what waves are made of
+    told = [] if waited.more else refusals.close(connection, policy, now)  # which forgets what waves are made of
     effects, globally = everyone.mature(connection, policy, datetime.fromtimestamp(last, UTC), now)
     told += [*changes.record(connection, effects), *globally]
     positions.put(connection, _NAME, int(now.timestamp()))

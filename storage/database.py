@@ -21,6 +21,7 @@ from storage import columns, jsontext
 
 FILE_NAME = "bouncemx.db"
 _BUSY_SECONDS = 10
+_MAPPED = 1 << 30  # octets of the file; what is beyond them is read
 _MIGRATION_LOCK = 0x626F756E6365  # a number of our own for pg_advisory_xact_lock
 
 
@@ -54,12 +55,12 @@ def locate(database_url: str | None, data_dir: Path) -> URL:
 
 
 class Database:
-    """Transactions on a migrated database, for many threads. Only the worker says `checkpoints`."""
+    """Transactions on a migrated database, for many threads. Only the worker says `checkpoints`, the web `maps`."""
 
-    def __init__(self, url: URL, *, checkpoints: bool = False) -> None:
+    def __init__(self, url: URL, *, checkpoints: bool = False, maps: bool = False) -> None:
         self.url = url
         self._writers = _engine(url, writes=True, checkpoints=checkpoints)
-        self._readers = _engine(url, writes=False)
+        self._readers = _engine(url, writes=False, maps=maps)
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:
@@ -155,7 +156,7 @@ def _exclusively(url: URL) -> Iterator[None]:
         os.close(lock)
 
 
-def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool = False) -> Engine:
+def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool = False, maps: bool = False) -> Engine:
     if url.drivername != "sqlite":
         return create_engine(
             url,
@@ -167,7 +168,8 @@ def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool
         )
 
     def connect() -> sqlite3.Connection:
-        return _connect(str(url.database), writes=writes, checkpoints=checkpoints, migrates=migrates)
+        pragmas = _pragmas(writes=writes, checkpoints=checkpoints, migrates=migrates, maps=maps)
+        return _connect(str(url.database), pragmas)
 
     engine = create_engine(url, json_serializer=columns.dump, json_deserializer=jsontext.loads, creator=connect)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
@@ -175,7 +177,7 @@ def _engine(url: URL, *, writes: bool, checkpoints: bool = False, migrates: bool
     return engine
 
 
-def _connect(path: str, *, writes: bool, checkpoints: bool, migrates: bool) -> sqlite3.Connection:
+def _connect(path: str, pragmas: list[str]) -> sqlite3.Connection:
     """mode=rw: only migrate() makes a file, so that a wrong path is an error and no empty database."""
     connection = sqlite3.connect(
         f"file:{quote(path)}?mode=rw",
@@ -184,12 +186,12 @@ def _connect(path: str, *, writes: bool, checkpoints: bool, migrates: bool) -> s
         isolation_level=None,  # transactions begin as we say, not as the driver guesses
         check_same_thread=False,
     )
-    for pragma in _pragmas(writes=writes, checkpoints=checkpoints, migrates=migrates):
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
-def _pragmas(*, writes: bool, checkpoints: bool, migrates: bool) -> list[str]:
+def _pragmas(*, writes: bool, checkpoints: bool, migrates: bool, maps: bool) -> list[str]:
     pragmas = [
         f"wal_autocheckpoint = {1000 if checkpoints else 0}",
         "temp_store = MEMORY",
@@ -198,7 +200,9 @@ def _pragmas(*, writes: bool, checkpoints: bool, migrates: bool) -> list[str]:
         f"foreign_keys = {'OFF' if migrates else 'ON'}",
     ]
     if not writes:
-        return [*pragmas, "query_only = ON"]
+        # a check reads thousands of pages, each a call of the system where the file isn't mapped. Not by everyone: a
+        # file that is cut off ends a process that has it mapped, and a child would have less memory of its own
+        return [*pragmas, "query_only = ON", f"mmap_size = {_MAPPED if maps else 0}"]
     # NORMAL may lose a commit at a power failure, and what is stored leaves the journal
     return [*pragmas, "journal_mode = WAL", "synchronous = FULL", f"journal_size_limit = {64 << 20}"]
 

@@ -35,7 +35,7 @@ def run(settings: Settings, address: str) -> None:
     except DatabaseUnusable as away:
         log.warning("%s", away)
     bound = [str(listener.getsockname()[0]) for listener in listeners]
-    with Database(url) as db:
+    with Database(url, maps=True) as db:  # checks thousands of addresses at once
         config = uvicorn.Config(
             site(db, settings.journal, allowed_hosts(address, bound), (PREFIX, application(db, settings))),
             http="h11",

@@ -41,7 +41,7 @@ def address(number: int) -> str:
 
 
 def row(number: int, account: int, hash_key: bytes) -> tuple[Key, Standing]:
-    """One in ten global, one in a hundred held, expired, or erased."""
+    """One in ten global, one in a hundred held, one expired, and one erased: found by a hash of it alone."""
     dead = Standing(Category.UNKNOWN_USER, Reason.USER_UNKNOWN, NOW - timedelta(days=3), capture=number)
     key = Key(address(number), account)
     match number % 100:
@@ -81,17 +81,17 @@ def plan(connection: Connection, account: int, asked: list[str]) -> Iterator[str
 
 
 def measure(url: URL, rows: int, number: int) -> dict[str, object]:
-    """Half of those asked for are suppressed."""
+    """Half of those asked for are suppressed. The worker fills the database, and the web process reads it."""
     database.migrate(url)
-    with Database(url, checkpoints=True) as db:
-        account = fill(db, rows)
+    with Database(url, checkpoints=True) as worker, Database(url, maps=True) as web:
+        account = fill(worker, rows)
         dice = random.Random(2)
         known = dice.sample(range(rows), number // 2)
         asked = [address(each) for each in (*known, *range(rows, rows + number - len(known)))]
         dice.shuffle(asked)
         took: list[float] = []
         cpu: list[float] = []
-        with db.reader() as connection:
+        with web.reader() as connection:
             found = check(connection, account, asked, NOW)
             for _ in range(RUNS):
                 start, used = time.perf_counter(), time.process_time()
@@ -107,6 +107,7 @@ def measure(url: URL, rows: int, number: int) -> dict[str, object]:
         "ineligible": sum(not each.eligible for each in found.values()),
         "median_ms": round(statistics.median(took), 1),
         "median_cpu_ms": round(statistics.median(cpu), 1),  # of this process
+        "best_ms": round(min(took), 1),
         "worst_ms": round(max(took), 1),
         "limit_ms": LIMIT_MS,
         "plan": lines,

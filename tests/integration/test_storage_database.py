@@ -104,6 +104,12 @@ def test_the_pragmas_of_a_file(file: URL) -> None:
         with other.reader() as connection:
             assert pragma(connection, "wal_autocheckpoint") == 0
             assert pragma(connection, "query_only") == 1
+            assert pragma(connection, "mmap_size") == 0
+    with Database(file, maps=True) as web:
+        with web.reader() as connection:
+            assert pragma(connection, "mmap_size") > 0
+        with web.writer() as connection:
+            assert pragma(connection, "mmap_size") == 0
 
 
 @pytest.mark.parametrize(("checkpoints", "grows"), [(True, False), (False, True)])

@@ -41,7 +41,8 @@ class Inbox:
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         if not self._paused and len(self._buffer) > PAUSE_OCTETS and self._transport is not None:
             self._transport.pause_reading()
             self._paused = True
@@ -50,6 +51,10 @@ class Inbox:
         """The client will send nothing more."""
         self._ended = True
         self._wake()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._buffer
 
     @property
     def ended(self) -> bool:

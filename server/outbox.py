@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+_COALESCED_OCTETS = 4096  # of short replies that go out together
+
 
 class Outbox:
     """Octets in the order in which they are said."""
@@ -18,18 +20,14 @@ class Outbox:
         """From now on octets go to this transport."""
         self._transport = transport
 
-    @property
-    def is_choked(self) -> bool:
-        """Whether the client does not read what it was told."""
-        return self._writable is not None
+    def takes_more(self) -> bool:
+        """Whether the client reads what it is told. Sends what is held back where it is much."""
+        if len(self._held) > _COALESCED_OCTETS:
+            self.send()
+        return self._writable is None
 
     def say(self, line: bytes) -> None:
         self._held += line
-
-    @property
-    def octets(self) -> int:
-        """What is held back."""
-        return len(self._held)
 
     @property
     def all_is_read(self) -> bool:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("bouncemx.smtp")
 
 COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4 wants 512 at least, extensions add to it
-_COALESCED_OCTETS = 4096
 _HELD_REPLIES_OCTETS = 64 << 10
 _LAST_WORDS = 10.0  # seconds that a client has to read what was said before the end
 
@@ -190,10 +189,13 @@ class Session(SMTP):
                 return
             self.deadlines.progress()
             reply = self._reply(line)
-            if isinstance(reply, _SAID):
-                self._said(reply)
-            else:
+            if not isinstance(reply, _SAID):
                 self._wait_for(reply)
+                return
+            self._said(reply)
+            if self.inbox.is_empty:
+                self._pause()
+                return
 
     def _pause(self) -> None:
         """Everything that came is answered."""
@@ -243,12 +245,19 @@ class Session(SMTP):
         """Whether the next command may be answered: nothing waits, and the client reads what it was told."""
         if self._handler_coroutine is not None or self.transport is None or self.transport.is_closing():
             return False
-        if self.outbox.octets > _COALESCED_OCTETS:
-            self.outbox.send()
-        return not self.outbox.is_choked
+        return self.outbox.takes_more()
 
     def _said(self, reply: Reply | bytes) -> None:
-        if not self.answer(reply):
+        if isinstance(reply, bytes):
+            self.outbox.say(reply)
+            return
+        self.outbox.say(reply.line)
+        if reply.code >= 500:
+            self.errors += 1
+            if self.errors > self.service.limits.errors:
+                reply = replies.TOO_MANY_ERRORS
+                self.outbox.say(reply.line)
+        if reply.close:
             self.outbox.send()
             self._close()
 
@@ -308,18 +317,6 @@ class Session(SMTP):
         except Exception:
             log.exception("command %r failed", word[:8])
             return replies.INTERNAL
-
-    def answer(self, reply: Reply | bytes) -> bool:
-        """Says a reply; False when the connection is to end."""
-        if isinstance(reply, bytes):
-            self.outbox.say(reply)
-            return True
-        self.outbox.say(reply.line)
-        self.errors += reply.code >= 500
-        if self.errors > self.service.limits.errors:
-            self.outbox.say(replies.TOO_MANY_ERRORS.line)
-            return False
-        return not reply.close
 
     async def push(self, status: Any) -> None:
         """What aiosmtpd's STARTTLS says, in our words."""

@@ -26,6 +26,7 @@ log = logging.getLogger("bouncemx.supervisor")
 STARTS = {"intake": 0.0, "worker": 0.0, "web": 1.5, "webhooks": 1.5}  # seconds after ours: mail comes first
 _LONGEST_PAUSE = 10.0
 _STEADY_SECONDS = 30.0
+_WATCH_SECONDS = 0.1
 _LOOK_SECONDS = 0.02  # between two looks whether a task has ended that was told to
 GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -99,20 +100,24 @@ def supervise(watched: list[Task], patience: float) -> int:
     for number in _ENDING:
         signal.signal(number, lambda number, frame: stopping.set())
     signal.signal(signal.SIGHUP, lambda number, frame: _forward(watched, signal.SIGHUP))
-    lifeline = Lifeline(patience)
-    code = 0
+    try:
+        return _watch(watched, Lifeline(patience), stopping)
+    finally:
+        _stop(watched, patience)
+
+
+def _watch(watched: list[Task], lifeline: Lifeline, stopping: threading.Event) -> int:
+    """Until one can't start, or `stopping`. The exit code."""
     while not stopping.is_set():
         for task in watched:
             ended = task.watch(time.monotonic(), lifeline)
             if ended == TO_MEND:
                 log.error("%s needs help, see above", task.name)
-                code = TO_MEND
-                stopping.set()
-            elif ended is not None:
+                return TO_MEND
+            if ended is not None:
                 log.warning("%s ended (%s); starting it again in %.1f s", task.name, _told(ended), task.pause)
-        stopping.wait(0.1)
-    _stop(watched, patience)
-    return code
+        stopping.wait(_WATCH_SECONDS)
+    return 0
 
 
 def _become(task: Task, lifeline: Lifeline) -> None:

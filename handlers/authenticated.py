@@ -12,3 +12,4 @@ class Authenticated:
     helo: str = ""  # domain of HELO, where SPF passed for it (RFC 7208 2.3)
     signers: tuple[str, ...] = ()  # domains whose DKIM signatures are good
     author: str = ""  # the address in From; "" where it is not exactly one
+    own_relay: str = ""  # its name, where a relay of the operator's own wrote the mail (handlers/generated.py)

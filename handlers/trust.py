@@ -24,7 +24,7 @@ from handlers.words import TrustReason as Reason
 class Part(StrEnum):
     """What a reason is worth."""
 
-    PROVES = "proves"  # who reports was handed the mail for this recipient, or speaks for its domain
+    PROVES = "proves"  # who reports was handed the mail for this recipient, or speaks for its domain or for the sender
     NAMES = "names"  # ties the report to a message
     STATES = "states"  # the outcome is stated in a form that software writes
     DOUBTS = "doubts"  # plausible at best
@@ -38,6 +38,7 @@ PARTS = {
     Reason.TOKEN_RETURNED: Part.PROVES,
     Reason.RECIPIENT_DOMAIN: Part.PROVES,
     Reason.RECIPIENT_MX: Part.PROVES,
+    Reason.OWN_RELAY: Part.PROVES,
     Reason.BASE_TOKEN: Part.NAMES,
     Reason.ENVELOPE_ID: Part.NAMES,
     Reason.MESSAGE_ID: Part.NAMES,
@@ -58,7 +59,8 @@ PARTS = {
     Reason.NO_LINK: Part.DENIES,
     Reason.DNS_FAILED: Part.TELLS,
 }
-LOOKED_UP = frozenset({Reason.RECIPIENT_DOMAIN, Reason.RECIPIENT_MX, Reason.DNS_FAILED})  # DNS says another day's
+# DNS says another day's, and the settings too
+LOOKED_UP = frozenset({Reason.RECIPIENT_DOMAIN, Reason.RECIPIENT_MX, Reason.OWN_RELAY, Reason.DNS_FAILED})
 _ORDER = tuple(Trust)
 _REPORTING = {Kind.FAILURE, Kind.DELAY, Kind.SUCCESS}
 _FORGED = {verp.State.BAD_MAC, verp.State.UNKNOWN_KEY}
@@ -182,6 +184,8 @@ def of_sender(envelope: Envelope, report: Report, found: Authenticated) -> list[
     domain = _domain(report)
     if domain and _may_claim(envelope, report) and _speaks_for(domain, found):
         reasons.append(Reason.RECIPIENT_DOMAIN)
+    if _may_claim(envelope, report) and _is_own(report, found):
+        reasons.append(Reason.OWN_RELAY)
     return reasons
 
 
@@ -193,7 +197,7 @@ def claim(envelope: Envelope, report: Report, verdicts: Sequence[Verdict], found
     if not any(verdict.type is BounceType.HARD for verdict in verdicts):
         return None
     domain = _domain(report)
-    if not domain or _speaks_for(domain, found) or found.results.get("spf") == "fail":
+    if not domain or _speaks_for(domain, found) or _is_own(report, found) or found.results.get("spf") == "fail":
         return None
     return Claim(domain, client, found.helo)
 
@@ -229,6 +233,11 @@ def _speaks_for(domain: str, found: Authenticated) -> bool:
     local, _, author = found.author.rpartition("@")
     signed = local in LOCAL_PARTS and _within(author, domain) and any(_within(author, each) for each in found.signers)
     return signed or _within(found.helo, domain)
+
+
+def _is_own(report: Report, found: Authenticated) -> bool:
+    """It reports in the name that it has (RFC 3464 2.2.2)."""
+    return bool(found.own_relay) and (report.reporting_mta or "").lower().removesuffix(".") == found.own_relay
 
 
 def _within(name: str, domain: str) -> bool:

@@ -74,6 +74,7 @@ class TrustReason(StrEnum):
     TOKEN_RETURNED = "token_returned"  # it brings back the return path that is signed for this recipient  # noqa: S105
     RECIPIENT_DOMAIN = "recipient_domain"  # SPF or DKIM proves that the recipient's domain wrote it
     RECIPIENT_MX = "recipient_mx"  # the client is an MX of the recipient's domain
+    OWN_RELAY = "own_relay"  # one of your own relays wrote it, and did not pass it on
     BASE_TOKEN = "base_token"  # it came to the return path of the message, which all its recipients know  # noqa: S105
     ENVELOPE_ID = "envelope_id"  # it names the message by its envelope id, which all its recipients know
     MESSAGE_ID = "message_id"  # it names the message by its Message-ID, which all its recipients know

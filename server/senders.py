@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from itertools import chain
 
 from dns.resolver import NoResolverConfiguration
 
-from handlers import exchangers
+from handlers import exchangers, generated
 from handlers.authenticate import authenticate, stamp
 from handlers.authenticated import Authenticated
 from handlers.envelope import Mail
+from handlers.generated import Network
 from handlers.trust import Claim
 from handlers.words import TrustReason
 from server.resolver import DnsResolver
@@ -26,6 +28,7 @@ class Senders:
     name: str  # authserv-id (RFC 8601 2.2)
     resolver: DnsResolver | None
     threads: ThreadPoolExecutor
+    own_relays: tuple[Network, ...] = ()
 
     def authenticate(self, mails: Sequence[Mail]) -> list[Authenticated]:
         if self.resolver is None:
@@ -39,7 +42,9 @@ class Senders:
 
     def _one(self, mail: Mail) -> Authenticated:
         found = authenticate(mail, self.resolver, self.name) if self.resolver else None
-        return stamp(mail, found, self.name)
+        own_relay = generated.by_own_relay(mail.envelope, mail.raw, self.own_relays) if self.own_relays else ""
+        stamped = stamp(mail, found, self.name)
+        return replace(stamped, own_relay=own_relay) if own_relay else stamped
 
     def look_up(self, claims: Sequence[Claim]) -> list[TrustReason | None]:
         resolver = self.resolver
@@ -51,7 +56,8 @@ class Senders:
 def of(settings: Settings) -> Senders:
     """The steps that ask DNS. Raises UserError where they are to, and can't."""
     name = settings.hostname or settings.return_path_domain
-    return Senders(name, _resolver(settings), ThreadPoolExecutor(_THREADS, thread_name_prefix="dns"))
+    own_relays = tuple(ip_network(network) for network in settings.own_relays)
+    return Senders(name, _resolver(settings), ThreadPoolExecutor(_THREADS, thread_name_prefix="dns"), own_relays)
 
 
 def _resolver(settings: Settings) -> DnsResolver | None:

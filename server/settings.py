@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     )
     dns_port: int = Field(53, ge=1, le=65535, description="Port of the DNS servers")
     authenticate: bool = Field(True, description="Check SPF, DKIM and DMARC of captures")
+    own_relays: tuple[Network, ...] = Field(
+        (), description="Networks of your own MTAs that take mail from your programs alone; see docs/trust.md"
+    )
     rules: tuple[Path, ...] = Field((), description="Your own rule files, in front of ours")
     token_valid_days: int = Field(90, ge=1, le=3650, description="Days that a return path is good")
     token_late_days: int = Field(180, ge=1, le=3650, description="Days until it is refused; late in between")

@@ -33,11 +33,15 @@ CLASSIFIER = Classifier(ruleset.load(), Profile.HUBSPOT)
 class Desk:
     """A data folder where mails are read, judged and stored as the worker does it."""
 
-    def __init__(self, folder: Path, database: Database, dns_port: int | None) -> None:
+    def __init__(self, folder: Path, database: Database, dns_port: int | None, **settings: Any) -> None:
         self.database = database
         asked: dict[str, Any] = {"dns_servers": ("127.0.0.1",), "dns_port": dns_port} if dns_port else {}
         self.settings = Settings(
-            data_dir=folder, return_path_domain="rp.example", authenticate=dns_port is not None, **asked
+            data_dir=folder,
+            return_path_domain="rp.example",
+            authenticate=dns_port is not None,
+            **asked,
+            **settings,
         )
         asking = senders.of(self.settings)
         self.ports = Ports(

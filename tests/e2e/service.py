@@ -39,14 +39,20 @@ class Service:
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         log.close()
-        self._wait()
+        self._wait(self.smtp, b"")
 
-    def _wait(self) -> None:
+    def wait_for_pages(self) -> None:
+        """The web process starts beside the others, and listens some time after `start`."""
+        self._wait(self.http, b"HEAD /healthz HTTP/1.0\r\n\r\n")
+
+    def _wait(self, port: int, request: bytes) -> None:
+        """Until who connects there, and sends this, is answered."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
-                with socket.create_connection(("127.0.0.1", self.smtp), 1) as probe:
-                    if probe.recv(100).startswith(b"220"):
+                with socket.create_connection(("127.0.0.1", port), 1) as probe:
+                    probe.sendall(request)
+                    if probe.recv(100):
                         return
             except OSError:
                 pass

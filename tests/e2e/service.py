@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+
+from storage import tables
+from storage.database import Database, locate
+
 DOMAIN = "bounces.example.test"
 
 
@@ -85,10 +90,20 @@ class Service:
         return [json.loads(line) for line in self.run("captures", "--json", *options).splitlines()]
 
     def wait_for_captures(self, number: int, *options: str, seconds: float = 60) -> list[dict[str, Any]]:
-        end = time.monotonic() + seconds
-        while len(found := self.captures(*options)) < number and time.monotonic() < end:
-            time.sleep(0.1)
-        return found
+        """What the command lists, once it is so many; it is asked again when there are more in the database."""
+        end, wanted = time.monotonic() + seconds, number
+        while True:
+            while (stored := self.stored()) < wanted and time.monotonic() < end:
+                time.sleep(0.05)
+            found = self.captures(*options)
+            if len(found) >= number or time.monotonic() > end:
+                return found
+            wanted = stored + 1
+
+    def stored(self) -> int:
+        """How many captures the database has; each call of the command costs a second of a slow machine."""
+        with Database(locate(None, self.data_dir)) as database, database.reader() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.capture)).scalar_one())
 
 
 def command(*arguments: str) -> list[str]:
@@ -96,10 +111,11 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Service]:
-    """A service on a fresh data folder below `folder`."""
+def running(folder: Path, settings: str = "") -> Iterator[Service]:
+    """A service on a fresh data folder below `folder`, with these lines in its bouncemx.toml."""
     data_dir = folder / "data"
     data_dir.mkdir()
+    (data_dir / "bouncemx.toml").write_text(settings)
     service = Service(data_dir, free_port(), free_port())
     service.start()
     try:

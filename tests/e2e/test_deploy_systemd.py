@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def test_the_commands_are_ours() -> None:
         assert options <= set(re.findall(r"--[a-z-]+", bouncemx("serve", "--help")))
 
 
+@cache
 def bouncemx(*arguments: str) -> str:
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(

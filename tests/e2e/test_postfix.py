@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 import smtplib
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from handlers.keys import MasterKey, Ring, account_key
 from handlers.verp import mint, mint_base, verify
+from tests.e2e.service import Service, free_port, running
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "postfix"
@@ -48,12 +47,6 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("postfix"), reason="needs_postfix: apt-get install postfix"),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs_root: Postfix starts as root"),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(ask: Callable[[], T], log: Path | None = None) -> T:
@@ -226,64 +219,39 @@ def test_xverp_puts_each_recipient_behind_the_signed_base(collector: tuple[Colle
     assert found == recipients
 
 
-@dataclass
-class Bouncemx:
-    """The real service on a data folder of its own."""
-
-    folder: Path
-    smtp: int = field(default_factory=free_port)
-    http: int = field(default_factory=free_port)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "server", *arguments, "--data-dir", str(self.folder)]
-
-    def ask(self, *arguments: str) -> list[dict[str, Any]]:
-        done = subprocess.run(self.command(*arguments, "--json"), check=True, cwd=ROOT, capture_output=True, timeout=60)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.smtp)) == 0
-
-    def captured(self, number: int) -> list[dict[str, Any]]:
-        found = self.ask("captures")
-        return found if len(found) >= number else []
-
-
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[tuple[Bouncemx, Postfix]]:
-    bouncemx = Bouncemx(tmp_path)
-    (tmp_path / "bouncemx.toml").write_text(f'return_path_domain = "{DOMAIN}"\nauthenticate = false\n')
-    smtp, http = f"127.0.0.1:{bouncemx.smtp}", f"127.0.0.1:{bouncemx.http}"
-    process = subprocess.Popen(bouncemx.command("serve", "--smtp", smtp, "--http", http), cwd=ROOT)
-    try:
-        with postfix(bouncemx.smtp) as instance:
-            until(bouncemx.listens)  # else Postfix defers what it cannot deliver
-            yield bouncemx, instance
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0
+def service(tmp_path: Path) -> Iterator[tuple[Service, Postfix]]:
+    settings = f'return_path_domain = "{DOMAIN}"\nauthenticate = false\n'
+    with running(tmp_path, settings) as bouncemx, postfix(bouncemx.smtp) as instance:
+        yield bouncemx, instance
 
 
-def test_bouncemx_matches_the_bounce_of_a_minted_return_path(service: tuple[Bouncemx, Postfix]) -> None:
+def captured(service: tuple[Service, Postfix], number: int) -> list[dict[str, Any]]:
     bouncemx, instance = service
-    (minted,) = bouncemx.ask("mint", "--message-id", "<june@example.test>", "jane@shop.example")
+    found = bouncemx.wait_for_captures(number)
+    assert len(found) == number, instance.log.read_text()
+    return found
+
+
+def test_bouncemx_matches_the_bounce_of_a_minted_return_path(service: tuple[Service, Postfix]) -> None:
+    bouncemx, instance = service
+    minted = bouncemx.mint("jane@shop.example", "--message-id", "<june@example.test>")
     instance.sendmail("-f", minted["return_path"], minted["recipient"])
-    (capture,) = until(lambda: bouncemx.captured(1), instance.log)
+    (capture,) = captured(service, 1)
     assert (capture["kind"], capture["detectability"]) == ("failure", "matched")
     assert capture["message"]["message_id"] == "<june@example.test>"
     assert unknown_users(capture) == {"jane@shop.example"}
-    (suppression,) = bouncemx.ask("suppressions")
+    suppression = json.loads(bouncemx.run("suppressions", "--json"))
     assert suppression["address"] == "jane@shop.example"
 
 
-def test_bouncemx_matches_the_bounces_of_xverp(service: tuple[Bouncemx, Postfix]) -> None:
+def test_bouncemx_matches_the_bounces_of_xverp(service: tuple[Service, Postfix]) -> None:
     bouncemx, instance = service
     recipients = ["jane@shop.example", "joe+list@shop.example"]
-    minted = bouncemx.ask("mint", "--message-id", "<june@example.test>", *recipients)
-    (base,) = {row["envelope_id"] for row in minted}
+    minted = bouncemx.run("mint", "--json", "--message-id", "<june@example.test>", *recipients).splitlines()
+    (base,) = {json.loads(line)["envelope_id"] for line in minted}
     instance.sendmail("-XV", "-f", f"{base}@{DOMAIN}", *recipients)
-    captures = until(lambda: bouncemx.captured(2), instance.log)
+    captures = captured(service, 2)
     assert {capture["detectability"] for capture in captures} == {"matched"}
     assert [capture["message"]["message_id"] for capture in captures] == ["<june@example.test>"] * 2
     assert set().union(*map(unknown_users, captures)) == set(recipients)

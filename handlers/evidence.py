@@ -40,6 +40,8 @@ def unwrapped(reply: str) -> list[str]:
     if not wrappers or not reply[wrappers[-1].end() :].strip():
         return [reply]
     before, inner = reply[: wrappers[0].start()], reply[wrappers[-1].end() :]
+    if wrappers[0][0].endswith("->"):  # Exchange Online says in its own words what it makes of the reply
+        return [inner, reply]
     return [inner, before + inner] if before else [inner]
 
 

@@ -29,16 +29,16 @@ _PHASE = re.compile(
     r"(?P<address>>>> ?data\n<<< 55\d(?! 5\.)[^\n]{0,600}\n(?:<<< [^\n]{0,600}\n){0,8}?55\d 5\.1\.[136] <)"
     rf"|(?<!\w)--> ?(?P<asked>{'|'.join(_COMMANDS)})\b[^\n]{{0,400}}\n[^\n]{{0,80}}<-- ?[45]\d\d"
     rf"|(?:\A|\n) {{0,8}}(?P<before>{'|'.join(_COMMANDS)})(?: to)?: ?[45]\d\d "
-    r"|(?:in reply to (?:the )?|rejected command '|server sent: |\(after |mail server after (?:pipelined )?"
-    r"|smtp command:? |most progress was |smtp:"
+    r"|(?:in reply to (?:the )?|rejected command '|server sent: |\(after "
+    r"|(?:mail|remote) server (?:after|for) (?:pipelined )?|smtp command:? |most progress was |smtp:"
     rf"|did not like our |>>> ?)(?P<command>{'|'.join(_COMMANDS)})\b(?!.{{0,1000}}?>>> ?(?:data|rcpt))"
     rf"|(?P<words>{'|'.join(map(re.escape, _AT_A_STEP))})",
     re.DOTALL,
 )
 _PHASE_MARKS = (
     ">>>", "-->", "in reply to", "rejected command", "rejected transaction", "sent: ", "(after ", "rcpt to: ", "data: ",
-    "data closing: ", "mail from: ", "server after", "smtp command", "most progress", "smtp:", "did not like",
-    "talk to me", "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]",
+    "data closing: ", "mail from: ", "server after", "server for", "smtp command", "most progress", "smtp:",
+    "did not like", "talk to me", "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]",
     "failed on", "i sent", "address error", "system problem", "(state 1", "n't be found", "wasn't found",
 )  # fmt: skip
 

@@ -118,12 +118,10 @@ class Reception:
 
     def _grow_to(self, octets: int) -> bool:
         """False where there is no room for so many."""
-        more = octets - self._reserved
-        if more <= 0:
-            return True
-        if not self._session.service.usage.reserve(more):
+        wanted = max(octets, _FIRST_RESERVE)
+        if not self._session.service.usage.reserve(wanted - self._reserved):
             return False
-        self._reserved += more
+        self._reserved = wanted
         return True
 
     def _release(self) -> None:

@@ -225,21 +225,21 @@ class Session(SMTP):
         """Gives the mail what came of it. Whether it was refused; what comes behind a whole one waits for its reply."""
         self.outbox.send()
         chunk = b"" if reception.is_whole else self.inbox.take()
-        refusal = self._taken(reception, chunk) if chunk else None
-        if refusal is not None:
-            self._end_mail()
-            self._said(refusal)
-        elif self.inbox.ended and not reception.is_whole:
+        if chunk:
+            self.deadlines.progress()
+            try:
+                refusal = reception.take(chunk)
+            except Exception:
+                log.exception("a mail could not be taken")
+                self.dismiss(replies.INTERNAL)  # what still comes of it would be read as commands
+                return False
+            if refusal is not None:
+                self._end_mail()
+                self._said(refusal)
+                return True
+        if self.inbox.ended and not reception.is_whole:
             self._close()  # the client left in the middle
-        return refusal is not None
-
-    def _taken(self, reception: "Reception", chunk: bytes) -> Reply | None:
-        self.deadlines.progress()
-        try:
-            return reception.take(chunk)
-        except Exception:
-            log.exception("a mail could not be taken")
-            return replies.INTERNAL
+        return False
 
     def _may_talk(self) -> bool:
         """Whether the next command may be answered: nothing waits, and the client reads what it was told."""

@@ -9,6 +9,7 @@ import pytest
 
 from handlers.envelope import Envelope
 from handlers.recipients import Recipients
+from server.data import Content
 from storage import journal
 from tests.intake_fixture import StartIntake, body, until
 
@@ -108,6 +109,23 @@ async def test_a_fault_of_ours_in_the_session(start_intake: StartIntake, monkeyp
     client = await intake.connect()
     assert await client.rest() == INTERNAL.encode() + b"\r\n"
     await intake.empty()
+
+
+async def test_a_fault_in_the_middle_of_a_mail_ends_the_session(
+    start_intake: StartIntake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What still comes of the mail must not be read as commands."""
+
+    def broken(self: Content, chunk: bytes) -> None:
+        raise ValueError(SECRET)
+
+    intake = await start_intake()
+    client = await intake.greeted()
+    await client.until_data(intake.token)
+    monkeypatch.setattr(Content, "feed", broken)
+    await client.send(b"Subject: x\r\n\r\nNOOP\r\nNOOP\r\n")
+    assert await client.rest() == INTERNAL.encode() + b"\r\n"
+    assert intake.service.usage._in_flight == 0
 
 
 async def test_a_journal_folder_that_goes_away_and_comes_back(start_intake: StartIntake, tmp_path: Path) -> None:

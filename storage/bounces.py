@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from handlers import apply, states
 from handlers.outcome import Bounce, Outcome
-from handlers.words import BounceType
+from handlers.words import BounceType, Category, Reason
 from storage import batch, originals, pages, shapes
 from storage.columns import address_key
 from storage.tables import account, bounce
@@ -24,8 +24,11 @@ class Filter:
 
     address: str | None = None  # case ignored
     type: BounceType | None = None
+    category: Category | None = None
+    reason: Reason | None = None
     account: str | None = None
     capture: int | None = None
+    delivery: int | None = None
     since: int | None = None  # only those with a higher id
     before: int | None = None  # only those with a lower id
 
@@ -39,21 +42,23 @@ def insert(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 
 def find(connection: Connection, wanted: Filter, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
     """The bounces as `bounces --json` shows them, newest last; read as they are taken, a page at a time."""
-    statement = SHOWN
-    if wanted.address is not None:
-        statement = statement.where(bounce.c.address_key == address_key(wanted.address))
-    if wanted.type is not None:
-        statement = statement.where(bounce.c.type == wanted.type)
-    if wanted.account is not None:
-        statement = statement.where(account.c.name == wanted.account)
-    if wanted.capture is not None:
-        statement = statement.where(bounce.c.capture_id == wanted.capture)
-    if wanted.since is not None:
-        statement = statement.where(bounce.c.id > wanted.since)
-    if wanted.before is not None:
-        statement = statement.where(bounce.c.id < wanted.before)
+    statement = pages.between(narrowed(wanted), bounce.c.id, wanted.since, wanted.before)
     for each in pages.rows(connection, statement, bounce.c.id, page=500, newest_first=newest_first):
         yield shapes.bounce(each)
+
+
+def narrowed(wanted: Filter) -> Select[Any]:
+    """Those that are wanted, in no order; since and before are for the caller."""
+    return pages.narrowed(
+        SHOWN,
+        (bounce.c.address_key, wanted.address and address_key(wanted.address)),
+        (bounce.c.type, wanted.type),
+        (bounce.c.category, wanted.category),
+        (bounce.c.reason, wanted.reason),
+        (bounce.c.capture_id, wanted.capture),
+        (bounce.c.delivery_id, wanted.delivery),
+        (account.c.name, wanted.account),
+    )
 
 
 def row(outcome: Outcome, ordinal: int, found: Bounce, now: datetime) -> dict[str, Any]:

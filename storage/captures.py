@@ -85,29 +85,34 @@ def raw(connection: Connection, key: int) -> bytes | None:
     return None if found is None else zlib.decompress(found)
 
 
+def shaped(
+    connection: Connection, rows: Sequence[RowMapping], *, all_accounts: bool = True
+) -> Iterator[dict[str, Any]]:
+    """With what other tables know of each by now; candidates may be of any account."""
+    linked = hand_links.of(connection, [row["hand_link_id"] for row in rows if row["hand_link_id"] is not None])
+    for row in rows:
+        shown = shapes.capture(row)
+        if row["hints"] and all_accounts:
+            stated = row["hints"]["stated_recipients"]
+            shown["hints"] = row["hints"] | candidates.of(connection, stated, row["received_at"])
+        shown["linked_by_hand"] = linked.get(row["hand_link_id"])
+        yield shown
+
+
 def shape(connection: Connection, row: RowMapping, *, all_accounts: bool = True) -> dict[str, Any]:
-    """With what other tables know of it by now; candidates may be of any account."""
-    shown = shapes.capture(row)
-    if row["hints"] and all_accounts:
-        stated = row["hints"]["stated_recipients"]
-        shown["hints"] = row["hints"] | candidates.of(connection, stated, row["received_at"])
-    if row["hand_link_id"] is not None:
-        shown["linked_by_hand"] = hand_links.get(connection, row["hand_link_id"])
+    """The same of one."""
+    (shown,) = shaped(connection, [row], all_accounts=all_accounts)
     return shown
 
 
 def _where(statement: Select[Any], wanted: Filter) -> Select[Any]:
-    if wanted.kind is not None:
-        statement = statement.where(capture.c.kind == wanted.kind)
-    if wanted.detectability is not None:
-        statement = statement.where(capture.c.detectability == wanted.detectability)
-    if wanted.since is not None:
-        statement = statement.where(capture.c.id > wanted.since)
-    if wanted.before is not None:
-        statement = statement.where(capture.c.id < wanted.before)
-    if wanted.account is not None:
-        statement = statement.where(account.c.name == wanted.account)
-    return statement
+    statement = pages.between(statement, capture.c.id, wanted.since, wanted.before)
+    return pages.narrowed(
+        statement,
+        (capture.c.kind, wanted.kind),
+        (capture.c.detectability, wanted.detectability),
+        (account.c.name, wanted.account),
+    )
 
 
 def _contains(row: RowMapping, octets: bytes, text: str) -> bool:

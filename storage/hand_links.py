@@ -1,5 +1,6 @@
 """What a person said a capture is about: who, when and why. It proves nothing, so nothing follows from it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,9 +54,12 @@ def unlink(connection: Connection, capture_id: int, who: str, why: str) -> bool:
     return connection.execute(standing.values(taken)).rowcount > 0
 
 
-def get(connection: Connection, key: int) -> dict[str, Any]:
-    """One that stands, as `captures --json` has it in linked_by_hand."""
-    return shapes.hand_link(connection.execute(_SHOWN.where(hand_link.c.id == key)).mappings().one())
+def of(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Those with these keys, as `captures --json` has them in linked_by_hand; a page of them."""
+    if not keys:
+        return {}
+    rows = connection.execute(_SHOWN.where(hand_link.c.id.in_(keys))).mappings()
+    return {row["id"]: shapes.hand_link(row) for row in rows}
 
 
 def history(connection: Connection, capture_id: int) -> list[dict[str, Any]]:

@@ -6,6 +6,23 @@ from typing import Any
 from sqlalchemy import Column, Connection, RowMapping, Select
 
 
+def narrowed(statement: Select[Any], *wanted: tuple[Column[Any], Any]) -> Select[Any]:
+    """The rows whose columns have these values; None: any."""
+    for column, value in wanted:
+        if value is not None:
+            statement = statement.where(column == value)
+    return statement
+
+
+def between(statement: Select[Any], key: Column[int], since: int | None, before: int | None) -> Select[Any]:
+    """The rows with a higher key than `since` and a lower one than `before`; None: no bound."""
+    if since is not None:
+        statement = statement.where(key > since)
+    if before is not None:
+        statement = statement.where(key < before)
+    return statement
+
+
 def rows(
     connection: Connection,
     statement: Select[Any],

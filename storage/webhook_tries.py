@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, literal, select, update
 
-from storage import events
+from storage import events, pages
 from storage.columns import Key
 from storage.shapes import moment
 from storage.tables import event
@@ -87,10 +87,9 @@ def history(
         .join_from(attempt, dispatch, attempt.c.dispatch_id == dispatch.c.id)
         .join(event, dispatch.c.event_id == event.c.id)
     )
-    statement = _of(statement, account_id, webhook_id).order_by(attempt.c.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(attempt.c.id < before)
-    return [_tried_shape(row) for row in connection.execute(statement).mappings()]
+    newest = pages.between(_of(statement, account_id, webhook_id), attempt.c.id, None, before)
+    rows = connection.execute(newest.order_by(attempt.c.id.desc()).limit(limit)).mappings()
+    return [_tried_shape(row) for row in rows]
 
 
 def dispatches(
@@ -104,12 +103,9 @@ def dispatches(
 ) -> list[dict[str, Any]]:
     """The events for an endpoint and what became of them, newest first; `state` as in DISPATCH_STATES."""
     statement: Select[Any] = select(*dispatch.c, *_EVENT).join_from(dispatch, event, dispatch.c.event_id == event.c.id)
-    statement = _of(statement, account_id, webhook_id).order_by(dispatch.c.id.desc()).limit(limit)
-    if state is not None:
-        statement = statement.where(dispatch.c.state == state)
-    if before is not None:
-        statement = statement.where(dispatch.c.id < before)
-    return [_dispatch_shape(row) for row in connection.execute(statement).mappings()]
+    wanted = pages.narrowed(_of(statement, account_id, webhook_id), (dispatch.c.state, state))
+    newest = pages.between(wanted, dispatch.c.id, None, before).order_by(dispatch.c.id.desc()).limit(limit)
+    return [_dispatch_shape(row) for row in connection.execute(newest).mappings()]
 
 
 def redeliver(
@@ -196,15 +192,21 @@ def _queue_missed(connection: Connection, webhook_id: int, named: Select[Any], n
     return count
 
 
-def _tried_shape(row: RowMapping) -> dict[str, Any]:
+def _event_shape(row: RowMapping) -> dict[str, Any]:
     return {
         "id": row["id"],
-        "at": moment(row["at"]),
         "event": events.name(row["event"]),
         "type": row["type"],
         "delivery": row["delivery"],
         "sequence": row["sequence"],
         "state": row["state"],
+    }
+
+
+def _tried_shape(row: RowMapping) -> dict[str, Any]:
+    return {
+        **_event_shape(row),
+        "at": moment(row["at"]),
         "status": row["status"],
         "milliseconds": row["milliseconds"],
         "error": row["error"],
@@ -214,12 +216,7 @@ def _tried_shape(row: RowMapping) -> dict[str, Any]:
 
 def _dispatch_shape(row: RowMapping) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "event": events.name(row["event"]),
-        "type": row["type"],
-        "delivery": row["delivery"],
-        "sequence": row["sequence"],
-        "state": row["state"],
+        **_event_shape(row),
         "tries": row["tries"],
         "due_at": moment(row["due_at"]) if row["state"] == "queued" else None,
         "queued_at": moment(row["queued_at"]),

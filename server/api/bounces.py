@@ -10,8 +10,7 @@ from server.api.parameters import AskedForBounces, BouncesAsked, Id
 from server.api.routes import Shape, answer, router
 from server.minting import with_return_path
 from storage import records, shapes
-from storage.bounces import SHOWN
-from storage.columns import address_key
+from storage.bounces import SHOWN, Filter, narrowed
 from storage.tables import bounce
 
 routes = router("bounces")
@@ -33,18 +32,8 @@ def one(access: Reads, id: Id) -> Response:  # noqa: A002 - the name in the docu
 
 
 def _asked_for(asked: BouncesAsked) -> Select[Any]:
-    statement = SHOWN
-    for column, value in (
-        (bounce.c.type, asked.type),
-        (bounce.c.category, asked.category),
-        (bounce.c.reason, asked.reason),
-        (bounce.c.capture_id, asked.capture),
-        (bounce.c.delivery_id, asked.delivery),
-        (bounce.c.address_key, asked.address and address_key(asked.address)),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
-    return statement
+    names = ("address", "type", "category", "reason", "capture", "delivery")
+    return narrowed(Filter(**{name: getattr(asked, name) for name in names}))
 
 
 def _shown(row: RowMapping, access: Access) -> Shape:

@@ -17,7 +17,8 @@ from server.api.routes import Shape, answer, router, with_content
 from server.minting import with_return_path
 from server.settings import UserError
 from storage import records
-from storage.captures import SHOWN, shape
+from storage.captures import SHOWN, shape, shaped
+from storage.pages import narrowed
 from storage.tables import capture, delivery, message
 
 routes = router("captures")
@@ -27,14 +28,13 @@ _RAW = select(capture.c.id, capture.c.raw)
 @routes.get("/captures", response_model=records.Items[records.Capture], summary="List")
 def captures(access: Reads, asked: AskedForCaptures) -> Response:
     """What was received for the account; an operator also sees what is nobody's."""
-    statement = SHOWN
-    if asked.kind is not None:
-        statement = statement.where(capture.c.kind == asked.kind)
-    if asked.detectability is not None:
-        statement = statement.where(capture.c.detectability == asked.detectability)
+    statement = narrowed(SHOWN, (capture.c.kind, asked.kind), (capture.c.detectability, asked.detectability))
+    domain = access.service.settings.return_path_domain
     with access.reading() as mine:
         page = mine.page(statement, capture.c.id, capture.c.account_id, asked)
-        return answer(page.shown(lambda row: _shown(row, mine, access)))
+        shown = shaped(mine.connection, page.rows, all_accounts=mine.account is None)
+        items = [with_return_path(each, domain) for each in shown]
+    return answer({"items": items, "cursor": page.cursor, "more": page.more})
 
 
 @routes.get("/captures/{id}", response_model=records.Capture, summary="Show")

@@ -8,6 +8,7 @@ from server.api.routes import answer, router
 from storage import records
 from storage.columns import address_key
 from storage.deliveries import SHOWN, revisions, shape
+from storage.pages import narrowed
 from storage.tables import delivery, delivery_state, message
 
 routes = router("deliveries")
@@ -16,11 +17,8 @@ routes = router("deliveries")
 @routes.get("/deliveries", response_model=records.Items[records.Delivery], summary="List")
 def deliveries(access: Reads, asked: AskedForDeliveries) -> Response:
     """How deliveries stand; of one in state `sent` nothing was heard."""
-    statement = SHOWN
-    if asked.recipient is not None:
-        statement = statement.where(delivery.c.recipient_key == address_key(asked.recipient))
-    if asked.message is not None:
-        statement = statement.where(delivery.c.message_id == asked.message)
+    key = asked.recipient and address_key(asked.recipient)
+    statement = narrowed(SHOWN, (delivery.c.recipient_key, key), (delivery.c.message_id, asked.message))
     if asked.state is not None:
         same = delivery_state.c.state == asked.state
         statement = statement.where(same | delivery_state.c.state.is_(None) if asked.state == "sent" else same)

@@ -8,6 +8,7 @@ from server.api.problems import Refused, responses
 from server.api.routes import answer, router
 from storage import events as stored
 from storage import forgetting, records, webhook_records
+from storage.pages import narrowed
 from storage.tables import event
 
 routes = router("events")
@@ -19,11 +20,7 @@ def events(access: Reads, asked: AskedForEvents) -> Response:
 
     Events are kept for `event_days`. A cursor behind which some are missing is 410: take up without one.
     """
-    statement = stored.SHOWN
-    if asked.type is not None:
-        statement = statement.where(event.c.type == asked.type)
-    if asked.delivery is not None:
-        statement = statement.where(event.c.delivery_id == asked.delivery)
+    statement = narrowed(stored.SHOWN, (event.c.type, asked.type), (event.c.delivery_id, asked.delivery))
     with access.reading() as mine:
         last = _last(mine, asked)
         page = mine.page(statement, event.c.id, event.c.account_id, asked)

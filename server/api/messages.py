@@ -13,6 +13,7 @@ from server.api.parameters import AskedForMessages, Id
 from server.api.routes import answer, router, with_content
 from storage import records, resend, shapes
 from storage.messages import SHOWN
+from storage.pages import narrowed
 from storage.tables import message
 
 routes = router("messages")
@@ -45,11 +46,7 @@ def register(access: Registers, body: Registration, idempotency_key: _Key = None
 @routes.get("/messages", response_model=records.Items[records.Message], summary="List")
 def messages(access: Reads, asked: AskedForMessages) -> Response:
     """What was registered."""
-    statement = SHOWN
-    if asked.message_id is not None:
-        statement = statement.where(message.c.message_id == asked.message_id)
-    if asked.campaign is not None:
-        statement = statement.where(message.c.campaign == asked.campaign)
+    statement = narrowed(SHOWN, (message.c.message_id, asked.message_id), (message.c.campaign, asked.campaign))
     with access.reading() as mine:
         page = mine.page(statement, message.c.id, message.c.account_id, asked)
     return answer(page.shown(shapes.message))

@@ -20,6 +20,7 @@ from storage import suppressions as stored
 from storage.checking import Found
 from storage.checking import check as check_all
 from storage.columns import address_key
+from storage.pages import narrowed
 from storage.tables import suppression, suppression_change
 
 routes = router("suppressions")
@@ -34,13 +35,12 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     its own.
     """
     now = datetime.now(UTC)
-    statement = stored.shown(None if asked.state == "all" else State(asked.state), now)
-    if asked.address is not None:
-        statement = statement.where(suppression.c.address == address_key(asked.address))
-    if asked.type is not None:
-        statement = statement.where(suppression.c.type == asked.type)
-    if asked.reason is not None:
-        statement = statement.where(suppression.c.reason == asked.reason)
+    statement = narrowed(
+        stored.shown(None if asked.state == "all" else State(asked.state), now),
+        (suppression.c.address, asked.address and address_key(asked.address)),
+        (suppression.c.type, asked.type),
+        (suppression.c.reason, asked.reason),
+    )
     with access.reading() as mine:
         shared = asked.reason is None
         page = mine.page(statement, suppression.c.id, suppression.c.account_id, asked, shared=shared)

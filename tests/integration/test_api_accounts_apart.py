@@ -144,7 +144,7 @@ def loose(api: Api, name: str) -> int:
     return int(new)
 
 
-def _linked(api: Api, name: str) -> int:
+def linked(api: Api, name: str) -> int:
     """One that a person has tied."""
     new = loose(api, name)
     with api.database.writer() as connection:
@@ -163,7 +163,7 @@ def _suppress(api: Api, address: str, name: str) -> None:
         suppressions.add(connection, api.ids[name]["account"], [suppressions.Said(address)], now=NOW)
 
 
-MADE = {"spare": _spare, "loose": loose, "linked": _linked}
+MADE = {"spare": _spare, "loose": loose, "linked": linked}
 
 
 def _filled(value: Any, values: dict[str, Any]) -> Any:

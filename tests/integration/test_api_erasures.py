@@ -4,15 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from handlers.envelope import Envelope
 from server import erasing
 from server.api.problems import MEDIA_TYPE
-from storage import journal
+from storage import captures, journal
 from storage.api_keys import Scope
 from storage.tables import capture
 from tests.integration.api_fixture import NOW, Api
-from tests.integration.test_api_accounts_apart import loose
+from tests.integration.test_api_accounts_apart import linked, loose
 
 
 def erase(api: Api, whose: str | None, address: str, **query: str) -> Any:
@@ -108,24 +109,35 @@ class TestOne:
 
 class TestLinks:
     def test_a_person_says_what_a_capture_is_about_and_takes_it_back(self, api: Api) -> None:
-        client, capture, delivery = api.client("shop", Scope.LINK), loose(api, "shop"), api.ids["shop"]["delivery"]
+        client, key, delivery = api.client("shop", Scope.LINK), loose(api, "shop"), api.ids["shop"]["delivery"]
         body = {"delivery": delivery, "why": "their support told us", "who": "Eve"}
-        made = client.post(f"/captures/{capture}/link", json=body).json()
+        made = client.post(f"/captures/{key}/link", json=body).json()
         assert (made["linked_by_hand"]["delivery"], made["linked_by_hand"]["why"]) == (
             delivery,
             "their support told us",
         )
         assert made["linked_by_hand"]["who"].endswith(": Eve")
         assert made["detectability"] == "undetectable"
-        again = client.post(f"/captures/{capture}/link", json=body)
+        again = client.post(f"/captures/{key}/link", json=body)
         assert (again.status_code, "unlink it first" in again.json()["detail"]) == (409, True)
-        assert client.post(f"/captures/{capture}/unlink", json={"why": "no"}).json()["linked_by_hand"] is None
-        again = client.post(f"/captures/{capture}/unlink", json={"why": "no"})
+        assert client.post(f"/captures/{key}/unlink", json={"why": "no"}).json()["linked_by_hand"] is None
+        again = client.post(f"/captures/{key}/unlink", json={"why": "no"})
         assert (again.status_code, again.headers["content-type"]) == (409, MEDIA_TYPE)
 
+    def test_many_are_listed_by_few_statements(self, api: Api) -> None:
+        for _ in range(4):
+            linked(api, "shop")
+        statements = []
+        with api.database.reader() as connection:
+            event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+            rows = connection.execute(captures.SHOWN.order_by(capture.c.id)).mappings().all()
+            found = list(captures.shaped(connection, rows, all_accounts=False))
+        assert len([each for each in found if each["linked_by_hand"]]) == 4
+        assert len(statements) == 2
+
     def test_neither_the_capture_nor_the_delivery_may_be_anothers(self, api: Api) -> None:
-        client, capture = api.client("shop", Scope.LINK), loose(api, "shop")
-        others = client.post(f"/captures/{capture}/link", json={"delivery": api.ids["other"]["delivery"], "why": "x"})
+        client, key = api.client("shop", Scope.LINK), loose(api, "shop")
+        others = client.post(f"/captures/{key}/link", json={"delivery": api.ids["other"]["delivery"], "why": "x"})
         assert (others.status_code, others.json()["detail"]) == (
             404,
             f"delivery {api.ids['other']['delivery']} is not here",

@@ -1,5 +1,6 @@
 """bouncemx link, unlink and blindspots: what a person knows, kept and shown, and nothing follows from it."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,9 +56,18 @@ class Desk:
         return found
 
 
-@pytest.fixture
-def desk(bouncemx: Bouncemx, tmp_path: Path) -> Desk:
-    folder = tmp_path / "data"
+@dataclass(frozen=True)
+class Stock:
+    """What the worker made of the mails; each test has a copy."""
+
+    folder: Path
+    minted: list[dict[str, Any]]
+    ids: list[int]
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    folder = tmp_path_factory.mktemp("link") / "data"
     folder.mkdir()
     (folder / "bouncemx.toml").write_text('return_path_domain = "rp.example"\nauthenticate = false\n')
     settings = Settings(data_dir=folder)
@@ -73,7 +83,14 @@ def desk(bouncemx: Bouncemx, tmp_path: Path) -> Desk:
         with compose(settings) as worker:
             while worker.step():
                 pass
-    return Desk(bouncemx, folder, minted, *ids)
+    return Stock(folder, minted, ids)
+
+
+@pytest.fixture
+def desk(bouncemx: Bouncemx, tmp_path: Path, stock: Stock) -> Desk:
+    folder = tmp_path / "data"
+    shutil.copytree(stock.folder, folder)
+    return Desk(bouncemx, folder, stock.minted, *stock.ids)
 
 
 def test_hints_tell_where_to_look(desk: Desk) -> None:

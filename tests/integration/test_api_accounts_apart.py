@@ -112,17 +112,22 @@ def routes() -> list[str]:
 def ask(client: TestClient, api: Api, route: str, name: str) -> tuple[int, str, str]:
     """Asks with the ids of `name`; the status, the text, and what shows that a row is its own."""
     probe = PROBES[route]
-    if route == "POST /unbounce":
-        _suppress(api, f"gone@{name}.example", name)
+    prepare(api, route, name)
     values = {"name": name, **api.ids[name]}
     for placeholder, make in MADE.items():
         if f"{{{placeholder}}}" in probe.path:
             values[placeholder] = make(api, name)
-    if route == "GET /erasures":
-        _erase(api, name)
     body = None if probe.body is None else _filled(probe.body, values)
     answer = client.request(route.partition(" ")[0], probe.path.format(**values), json=body)
     return answer.status_code, answer.text, _filled(probe.shows, values)
+
+
+def prepare(api: Api, route: str, name: str) -> None:
+    """What must have happened before, so that there is something to look at."""
+    if route == "POST /unbounce":
+        _suppress(api, f"gone@{name}.example", name)
+    if route == "GET /erasures":
+        _erase(api, name)
 
 
 def _spare(api: Api, name: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api_fixture import Api
-from tests.integration.test_api_accounts_apart import PROBES
+from tests.integration.test_api_accounts_apart import PROBES, prepare
 
 
 def fields(schema: Any, value: Any, document: Any, place: str) -> None:
@@ -33,6 +33,7 @@ def test_the_document_names_every_field(api: Api, subtests: pytest.Subtests) -> 
         declared = document["paths"][path][method.lower()]["responses"].get("200", {}).get("content", {})
         if method == "GET" and "application/json" in declared:
             with subtests.test(route):
+                prepare(api, route, "shop")
                 answer = client.get(probe.path.format(name="shop", **api.ids["shop"])).json()
                 assert answer.get("items") != [] or path.startswith("/webhooks/{id}/"), "nothing to look at"
                 fields(declared["application/json"]["schema"], answer, document, route)

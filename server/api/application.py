@@ -19,6 +19,7 @@ from server.api import (
     deliveries,
     erasures,
     events,
+    examples,
     incidents,
     keys,
     messages,
@@ -116,6 +117,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
         for route in part.routes.routes:
             if isinstance(route, APIRoute):
                 _name_scope(document, route)
+    examples.show(document)
     return document
 
 

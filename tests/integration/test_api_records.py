@@ -1,9 +1,13 @@
 """The answers have the fields that the document names, every one and no other."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.api.application import build
+from server.api.examples import examples
+from server.settings import Settings
 from tests.integration.api_fixture import Api
 from tests.integration.test_api_accounts_apart import PROBES, prepare
 
@@ -37,3 +41,21 @@ def test_the_document_names_every_field(api: Api, subtests: pytest.Subtests) -> 
                 answer = client.get(probe.path.format(name="shop", **api.ids["shop"])).json()
                 assert answer.get("items") != [] or path.startswith("/webhooks/{id}/"), "nothing to look at"
                 fields(declared["application/json"]["schema"], answer, document, route)
+
+
+def test_every_answer_has_an_example_as_its_schema_says(subtests: pytest.Subtests) -> None:
+    document = build(None, Settings(data_dir=Path("/nowhere"))).openapi()  # type: ignore[arg-type]
+    shown = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            good = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
+            for response in good.values():
+                for kind, content in response.get("content", {}).items():
+                    with subtests.test(f"{method} {path} {kind}"):
+                        if kind == "message/rfc822":  # whatever came in
+                            continue
+                        assert content["example"]
+                        shown.add(f"{method.upper()} {path}")
+                        if kind == "application/json":
+                            fields(content["schema"], content["example"], document, path)
+    assert shown == set(examples())

@@ -39,7 +39,8 @@ def of_text(notice: Notice) -> Kind:
         return Kind.HELD_NOTICE
     if points >= THRESHOLD:
         return Kind.OTHER if _is_of_a_parcel(notice) else failure_or_delay(notice)
-    return Kind.AUTO_REPLY if signs.automatic else Kind.OTHER
+    answered = signs.null_path and signs.answers  # no person writes so, whatever the language (RFC 3834 3.3)
+    return Kind.AUTO_REPLY if signs.automatic or answered else Kind.OTHER
 
 
 def score(notice: Notice) -> int:

@@ -164,9 +164,9 @@ class Client:
         page = self._call("GET", "/suppressions/changes", params=_given({"cursor": cursor, "limit": 1000})).json()
         return page["items"], page["cursor"]
 
-    def resend(self, message: int) -> list[ResendContact]:
+    def resend(self, message: int) -> Iterator[ResendContact]:
         """Who may get a message again: those whose bounce was soft, and who may still be mailed."""
-        return cast(list[ResendContact], self._call("GET", f"/messages/{message}/resend").json()["items"])
+        return cast(Iterator[ResendContact], self._all(f"/messages/{message}/resend", {}))
 
     def incidents(self, **narrowed: str | int) -> Iterator[Incident]:
         """Waves of refusals that speak of the sender, newest first; narrowed by state."""

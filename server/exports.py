@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 NAMES = ("address", "account", "type", "category", "reason", "since", "expires_at", "source")
+CONTACT = ("address", "message_id", "category", "reason", "resolution", "since")
 # what a text file that postmap reads can hold as a key (postmap(1)): no white space, no comment
 _POSTFIX_KEY = re.compile(r'[^\s#"\x00-\x20\x7f][^\s\x00-\x20\x7f]*@[^\s@\x00-\x20\x7f]+')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with

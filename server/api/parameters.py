@@ -92,6 +92,12 @@ class TriesAsked(BaseModel):
         return None if self.cursor is None else int(self.cursor)
 
 
+class ResendAsked(TriesAsked):
+    """In the order in which they were registered."""
+
+    limit: int = Field(500, ge=1, le=1000, description="Items of a page at most: who must not be mailed is left out")
+
+
 class DispatchesAsked(TriesAsked):
     state: Literal["queued", "delivered", "superseded", "dead"] | None = None
 
@@ -130,6 +136,7 @@ AskedForMessages = Annotated[MessagesAsked, Query()]
 AskedForDeliveries = Annotated[DeliveriesAsked, Query()]
 AskedForSuppressions = Annotated[SuppressionsAsked, Query()]
 AskedForEvents = Annotated[EventsAsked, Query()]
+AskedForResend = Annotated[ResendAsked, Query()]
 AskedForTries = Annotated[TriesAsked, Query()]
 AskedForDispatches = Annotated[DispatchesAsked, Query()]
 AskedForStatistics = Annotated[StatisticsAsked, Query()]

@@ -11,7 +11,6 @@ from server import exports
 from server.cli.options import DEFAULT_DATA_DIR, DataDir
 
 app = typer.Typer(help="Lists for other programs.", no_args_is_help=True)
-_CONTACT = ("address", "message_id", "category", "reason", "resolution", "since")
 _OneAccount = Annotated[str, typer.Option("--account", metavar="NAME", help="What holds for this account.")]
 
 
@@ -69,4 +68,4 @@ def resend(
             told = "several accounts sent it; say --account" if keys else "`bouncemx messages` shows what was sent"
             raise UserError(f"--message {message}: {told}")
         found = stored.contacts(connection, keys[0], datetime.now(UTC))
-        sys.stdout.writelines(exports.written(found, exports.Format(table), _CONTACT))
+        sys.stdout.writelines(exports.written(found, exports.Format(table), exports.CONTACT))

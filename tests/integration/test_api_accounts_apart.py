@@ -37,6 +37,7 @@ PROBES = {
     "GET /messages": listed("/messages", "<m@{name}.example>"),
     "GET /messages/{id}": Probe("/messages/{message}", shows="<m@{name}.example>"),
     "GET /messages/{id}/resend": Probe("/messages/{message}/resend", shows="bob@{name}.example"),
+    "GET /messages/{id}/resend/export": Probe("/messages/{message}/resend/export", shows="bob@{name}.example"),
     "POST /messages": Probe(
         "/messages?account={name}", {"messages": [{"recipients": ["bob@x.example"]}]}, shows="bob@x.example"
     ),

@@ -6,11 +6,21 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from storage.api_tables import api_key, api_request
 from storage.columns import LONGEST_DOMAIN, CleanText, Document, Key
 from storage.schema import ADDRESS, NEVER_AGAIN, table_of
 from storage.suppression_tables import erasure, incident, refusal, secret, suppression, suppression_change
 
-__all__ = ["erasure", "incident", "refusal", "secret", "suppression", "suppression_change"]
+__all__ = [
+    "api_key",
+    "api_request",
+    "erasure",
+    "incident",
+    "refusal",
+    "secret",
+    "suppression",
+    "suppression_change",
+]
 
 
 class Account(SQLModel, table=True):
@@ -26,7 +36,10 @@ class Account(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """An original message that an account sent."""
 
-    __table_args__ = (UniqueConstraint("account_id", "message_id"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "message_id"),
+        Index("ix_message_account_id_id", "account_id", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     account_id: int = Field(foreign_key="account.id")
     message_id: str = Field(sa_type=CleanText, index=True)
@@ -263,32 +276,6 @@ class EventCount(SQLModel, table=True):
     sequence: int
 
 
-class ApiKey(SQLModel, table=True):
-    """What a program calls the API with, without its secret; no account means an operator."""
-
-    __tablename__ = "api_key"
-    __table_args__ = NEVER_AGAIN
-    id: int | None = Field(default=None, primary_key=True)
-    account_id: int | None = Field(foreign_key="account.id", index=True)
-    name: str = Field(sa_type=CleanText)
-    scopes: list[str] = Field(sa_type=Document)
-    secret_hash: str = Field(sa_type=CleanText)  # SHA-256: the secret has 256 random bits, so nobody can guess it
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-class ApiRequest(SQLModel, table=True):
-    """A request that says its Idempotency-Key, so that the same key is not used for another one."""
-
-    __tablename__ = "api_request"
-    account_id: int = Field(foreign_key="account.id", primary_key=True)
-    key: str = Field(sa_type=CleanText, primary_key=True)
-    body_hash: str = Field(sa_type=CleanText)
-    created_at: datetime = Field(index=True)
-
-
 class Position(SQLModel, table=True):
     """How far one consumer has read."""
 
@@ -302,4 +289,3 @@ waiting, hand_link = table_of(Waiting), table_of(HandLink)
 delivery_state, state_change = table_of(DeliveryState), table_of(StateChange)
 position = table_of(Position)
 event, event_count = table_of(Event), table_of(EventCount)
-api_key, api_request = table_of(ApiKey), table_of(ApiRequest)

@@ -13,6 +13,7 @@ from handlers.ports import Ledger as LedgerPort
 from storage import accounts, ledger, messages
 from storage.database import Database
 from storage.ledger import Ledger
+from storage.tables import message
 from tests.integration.database_fixture import migrated
 
 RECIPIENTS: list[tuple[str, str | None]] = [
@@ -247,3 +248,16 @@ def test_any_registration_is_found_as_it_was_made(database: Database, wanted: li
         stated = [each.recipient.upper() for each in made if each.recipient.isascii()]
         found = reads.by_message_id("<any@sender.example>", stated)
         assert not stated or {each for each in made if each.recipient.isascii()} <= set(found)
+
+
+def test_those_of_an_account_are_listed_without_sorting_all(database: Database) -> None:
+    listed = messages.SHOWN.where(message.c.account_id == 1).order_by(message.c.id.desc()).limit(101)
+    with database.reader() as connection:
+        if connection.dialect.name == "postgresql":  # which would sort the few that are here
+            connection.exec_driver_sql("SET LOCAL enable_sort = off")
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        text = str(listed.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {text}"))
+    assert "ix_message_account_id_id" in plan
+    assert "TEMP B-TREE" not in plan

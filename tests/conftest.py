@@ -8,13 +8,16 @@ import pytest
 import uvloop
 
 pytest_plugins = [
+    "tests.dns_fixture",
     "tests.intake_fixture",
     "tests.integration.database_fixture",
+    "tests.integration.desk_fixture",
     "tests.integration.cli_fixture",
     "tests.integration.api_fixture",
     "tests.integration.reclassify_fixture",
     "tests.integration.world_fixture",
     "tests.integration.journal_fixture",
+    "tests.integration.reached_fixture",
 ]
 
 hypothesis.settings.register_profile("bouncemx", deadline=None)  # a busy machine is no fault of the code

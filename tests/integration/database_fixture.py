@@ -25,10 +25,10 @@ def _file() -> bytes:
 
 
 def migrated(folder: Path) -> URL:
-    """A database as `migrate` leaves it, in this folder."""
+    """A database as `migrate` leaves it, in this folder, which has none yet."""
     url = locate(None, folder)
     path = Path(str(url.database))
-    path.touch(0o600)
+    path.touch(0o600, exist_ok=False)
     path.write_bytes(_file())
     return url
 

@@ -17,12 +17,9 @@ from handlers.words import Trust
 from server import minting
 from storage import events, messages, suppressions
 from storage.keyring import KeyFile
-from tests.dns_fixture import Zone, dns_server, zone
-from tests.intake_fixture import DOMAIN, StartIntake, body, minted, start_intake
-from tests.integration.desk_fixture import ANN, BOB, Desk, crlf, desk, dsn
-from tests.integration.reached_fixture import audited, reached
-
-__all__ = ["audited", "desk", "dns_server", "reached", "start_intake", "zone"]  # fixtures
+from tests.dns_fixture import Zone
+from tests.intake_fixture import DOMAIN, StartIntake, body, minted
+from tests.integration.desk_fixture import ANN, BOB, Desk, crlf, dsn
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 REFUSED = "550 5.1.1 No such address"

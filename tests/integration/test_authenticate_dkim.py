@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from handlers.authenticate import Authentication, Limits, Signature, authenticate
 from handlers.envelope import Envelope, Mail
 from server.resolver import DnsResolver
-from tests.dns_fixture import Zone, dns_server, zone
-
-__all__ = ["dns_server", "zone"]  # fixtures
+from tests.dns_fixture import Zone
 
 NOTICE = (
     b"From: Mail Delivery System <MAILER-DAEMON@mail.sender.example>\r\n"

@@ -11,9 +11,7 @@ from handlers.authenticate import Authentication, Limits, authenticate
 from handlers.envelope import Envelope, Mail
 from handlers.ports import Resolver
 from server.resolver import DnsResolver
-from tests.dns_fixture import Zone, dns_server, zone
-
-__all__ = ["dns_server", "zone"]  # fixtures
+from tests.dns_fixture import Zone
 
 NOTICE = b"From: MAILER-DAEMON\r\nSubject: Undelivered\r\n\r\nno such user\r\n"
 

@@ -20,9 +20,7 @@ from server import doctor
 from server.doctor import Finding, examine
 from server.rulebook import classifier
 from storage import journal
-from tests.dns_fixture import Zone, dns_server, zone
-
-__all__ = ["dns_server", "zone"]  # fixtures
+from tests.dns_fixture import Zone
 
 NOBODY = "127.0.0.1:9"  # nothing takes mail there
 

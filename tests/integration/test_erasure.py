@@ -14,9 +14,7 @@ from storage import captures, erasure, lifting, naming, suppressions, tables
 from storage.checking import check
 from storage.erasure import Order
 from storage.lifting import Word
-from tests.integration.reclassify_fixture import UNKNOWN, Shop, notice, shop
-
-__all__ = ["shop"]
+from tests.integration.reclassify_fixture import UNKNOWN, Shop, notice
 
 NOW = datetime(2026, 5, 6, tzinfo=UTC)
 ANN, JOANN, BOB = "ann@x.example", "joann@x.example", "bob@x.example"

@@ -13,11 +13,9 @@ from server import suppressing
 from storage import lifting, suppressions
 from storage.lifting import Word
 from storage.revision import stored
-from tests.dns_fixture import Zone, dns_server, zone
-from tests.integration.desk_fixture import ANN, BOB, ELSEWHERE, MX, NOW, Desk, desk, dsn, text
+from tests.dns_fixture import Zone
+from tests.integration.desk_fixture import ANN, BOB, ELSEWHERE, MX, NOW, Desk, dsn, text
 from tests.integration.test_authenticate_dkim import RSA_2048
-
-__all__ = ["desk", "dns_server", "zone"]  # fixtures
 
 Minted = dict[str, str]
 GENUINE = {"client": MX, "helo": "mail.shop.example"}

@@ -8,9 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import SQLModel
 
 from storage import tables
-from tests.integration.desk_fixture import ANN, BOB, Desk, crlf, dsn, quiet_desk, text
-
-__all__ = ["quiet_desk"]  # a fixture
+from tests.integration.desk_fixture import ANN, BOB, Desk, crlf, dsn, text
 
 EVE = "eve@other.example"
 ADDRESSES = (ANN, BOB, EVE)

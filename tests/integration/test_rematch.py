@@ -21,9 +21,7 @@ from server.worker import compose
 from storage import accounts, messages, tables, waiting
 from storage.database import Database
 from storage.keyring import KeyFile
-from tests.integration.reclassify_fixture import NOW, UNKNOWN, Shop, notice, shop
-
-__all__ = ["shop"]
+from tests.integration.reclassify_fixture import NOW, UNKNOWN, Shop, notice
 
 ANN, BOB, ALIAS = "ann@x.example", "bob@x.example", "alias@y.example"
 KEPT = {tables.account, tables.position}

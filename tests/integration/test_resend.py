@@ -12,9 +12,7 @@ from storage import accounts, messages, resend, suppressions
 from storage.suppressions import Said
 from storage.tables import delivery_state
 from tests.integration.api_fixture import Api
-from tests.integration.reclassify_fixture import FULL, NOW, UNKNOWN, Shop, notice, shop
-
-__all__ = ["shop"]
+from tests.integration.reclassify_fixture import FULL, NOW, UNKNOWN, Shop, notice
 
 REPLIES = {"soft@x.example": FULL, "dead@x.example": UNKNOWN, "since@x.example": FULL, "quiet@x.example": None}
 

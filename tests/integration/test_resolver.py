@@ -11,10 +11,7 @@ import pytest
 
 from handlers.ports import LookupFailed, NoSuchName, Resolver
 from server.resolver import DnsResolver
-from tests.dns_fixture import Zone, dns_server, zone
-
-__all__ = ["dns_server", "zone"]  # fixtures
-
+from tests.dns_fixture import Zone
 
 ROOT = ""
 HASTY = {"timeout": 0.1, "lifetime": 0.1}

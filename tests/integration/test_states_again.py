@@ -14,10 +14,9 @@ from server.rematch import Rematcher
 from storage import accounts, events, messages, states, tables
 from storage.database import Database
 from storage.keyring import KeyFile
-from tests.integration.reclassify_fixture import GONE, NOW, UNKNOWN, Shop, notice, shop
+from tests.integration.reclassify_fixture import GONE, NOW, UNKNOWN, Shop, notice
 from tests.integration.test_storage_states import ARRIVED, DELAYED, FAILED, START, Make, deliveries, put, says
 
-__all__ = ["shop"]
 TROUBLE = """
 [[rule]]
 id = "own.trouble"

@@ -23,15 +23,12 @@ from server.webhooks.post import Post
 from server.webhooks.sender import Sender, Sending
 from storage import events, webhook_tries, webhooks
 from storage.database import Database
-from tests.dns_fixture import Zone, dns_server, zone
+from tests.dns_fixture import Zone
 from tests.integration.api_fixture import Api
 from tests.integration.database_fixture import migrated
-from tests.integration.desk_fixture import ANN, Desk, desk, dsn
-from tests.integration.reached_fixture import audited, reached
+from tests.integration.desk_fixture import ANN, Desk, dsn
 from tests.integration.test_webhook_post import TAKEN, serving
 from tests.integration.webhook_fixture import SECRET, event
-
-__all__ = ["audited", "desk", "dns_server", "reached", "zone"]  # fixtures
 
 # what is tried -> the URL, whether the API sees it at once; a name is looked at when it is sent to
 INSIDE = {

@@ -15,9 +15,7 @@ from server.webhooks.lookup import Lookup
 from server.webhooks.post import Answer, Post
 from server.webhooks.signature import new_secret
 from server.webhooks.target import Policy
-from tests.dns_fixture import Zone, dns_server, zone
-
-__all__ = ["dns_server", "zone"]  # fixtures
+from tests.dns_fixture import Zone
 
 NOW = datetime.now(UTC)
 LOOPBACK = Policy((ip_network("127.0.0.1/32"),))

@@ -8,9 +8,8 @@ from server.webhooks import sender
 from server.webhooks.patience import Patience
 from server.webhooks.post import Answer
 from storage import events, webhook_queue, webhooks
-from storage.database import Database
+from storage.database import Database, locate, migrate
 from storage.webhook_queue import Busy
-from tests.integration.database_fixture import migrated
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SECRET = "whsec_" + "QUFB" * 8
@@ -24,7 +23,8 @@ def event(
 
 def told_once(folder: Path) -> int:
     """The id of a webhook that answered 500 once; its address is for documentation, so nothing is ever sent to it."""
-    url = migrated(folder)
+    url = locate(None, folder)
+    migrate(url)  # it may be there already
     with Database(url) as database, database.writer() as connection:
         made = webhooks.add(connection, None, "https://192.0.2.1/", [], SECRET, NOW)
         events.put(connection, [event(f"told {made['id']}")])

@@ -6,7 +6,7 @@ from typing import Any
 from handlers.envelope import Mail
 from handlers.tokens import Tokens
 from server.settings import Settings
-from storage import erasure, journal, revision
+from storage import erasure, journal, revision, waiting
 from storage.database import Database
 from storage.erasure import Order, Read
 from storage.keyring import KeyFile
@@ -23,6 +23,7 @@ def erase(db: Database, settings: Settings, order: Order, told: Callable[[int], 
         last = read.last
     in_journal = _in_journal(settings, order)
     with db.writer() as connection:
+        waiting.share(connection)  # or a capture would be stored for a delivery that has just gone
         while read := erasure.read(connection, order, last):  # what was stored meanwhile
             found += read.naming
             last = read.last

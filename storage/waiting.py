@@ -30,6 +30,11 @@ def hold(connection: Connection) -> None:
     _lock(connection, _HOLD)
 
 
+def share(connection: Connection) -> None:
+    """Until this transaction ends nobody holds: no capture is tied to what comes or goes here."""
+    _lock(connection, _SHARE)
+
+
 def insert(connection: Connection, outcomes: Iterable[Outcome]) -> None:
     """What captures wait for that are stored in this transaction; it began with hold()."""
     rows = [
@@ -50,7 +55,7 @@ def replace(connection: Connection, capture: int, links: Iterable[Mapping[str, A
 
 def mark(connection: Connection, registered: Iterable[str]) -> None:
     """Tokens and ids that this transaction has registered: captures that name one are due."""
-    _lock(connection, _SHARE)
+    share(connection)
     values = list(dict.fromkeys(registered))
     for start in range(0, len(values), _CHUNK):
         connection.execute(_MARK, {"named": values[start : start + _CHUNK]})

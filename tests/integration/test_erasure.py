@@ -10,8 +10,9 @@ from sqlalchemy import LargeBinary, select, text
 from sqlmodel import SQLModel
 
 from server import erasing
-from storage import captures, erasure, lifting, naming, suppressions, tables
+from storage import captures, erasure, lifting, naming, suppressions, tables, waiting
 from storage.checking import check
+from storage.database import Database, DatabaseUnusable
 from storage.erasure import Order
 from storage.lifting import Word
 from tests.integration.reclassify_fixture import UNKNOWN, Shop, notice
@@ -107,6 +108,17 @@ def test_again_makes_no_suppression_weaker(full: Shop) -> None:
     with full.database.reader() as connection:
         found = check(connection, account, ["off@x.example"], NOW + timedelta(days=2))
     assert not found["off@x.example"].eligible
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_it_does_not_run_into_the_worker(full: Shop) -> None:
+    """Whose captures are tied to deliveries that it has just read; in SQLite one writes at a time anyway."""
+    impatient = Database(full.database.url.update_query_dict({"options": "-c lock_timeout=200"}))
+    with impatient, full.database.writer() as working:
+        waiting.hold(working)
+        with pytest.raises(DatabaseUnusable, match="lock timeout"):
+            erasing.erase(impatient, full.settings, order())
+    assert erasing.erase(full.database, full.settings, order())["removed"]["delivery"] == 1
 
 
 def test_in_one_account_only(full: Shop) -> None:

@@ -13,7 +13,8 @@ class RecipientStatus:
     final_recipient: str  # bare address, case kept
     original_recipient: str | None = None  # bare address, xtext decoded
     action: Action | None = None  # None where the notice names none and none follows from its words
-    status: str | None = None  # RFC 3463 "5.1.1": the remote's own from the text where it is finer, else the field
+    # RFC 3463 "5.1.1": the remote's own from the text where it is finer, else the field; "5.0.0" for a bare 5yz reply
+    status: str | None = None
     status_field: str | None = None  # the Status field as it stands
     smtp_code: int | None = None  # the remote's reply code, 400 to 599 (250 for success)
     diagnostic_type: str | None = None  # "smtp", "x-postfix", "x-unix", ...

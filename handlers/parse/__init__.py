@@ -1,8 +1,9 @@
 """Bytes to Report: what a capture says, told in the words of RFC 3464. Broken mail is a value, never an exception."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from handlers.parse import addresses, dialect, dsn, headers, kind, sendmail, ses, suggestion, text_report, typed
+from handlers.parse import addresses, dialect, dsn, headers, kind, reply, sendmail, ses, suggestion, text_report, typed
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus, Report
 from handlers.words import Action, Kind, NoticeForm
@@ -26,7 +27,7 @@ def _typed(notice: Notice) -> Report | None:
         return None
     if what is Kind.FAILURE:
         found = text_report.complete(notice, typed.recipients(notice))
-        return report(notice, what, "rfc5429", recipients=tuple(found))
+        return report(notice, what, "rfc5429", recipients=found)
     return report(notice, what, "typed")
 
 
@@ -49,7 +50,7 @@ def _dsn(notice: Notice) -> Report | None:
     if sendmail.MARK in notice.text:
         found = [sendmail.sober(one, notice.text) for one in found]
     what, found = _settled(notice, found)
-    return report(notice, what, "rfc3464", recipients=tuple(found), **_message_fields(message))
+    return report(notice, what, "rfc3464", recipients=found, **_message_fields(message))
 
 
 def _message_fields(message: headers.Headers) -> dict[str, str | None]:
@@ -90,19 +91,26 @@ def _expired(notice: Notice, one: RecipientStatus) -> RecipientStatus:
     return replace(one, action=Action.FAILED)
 
 
+def _with_class(one: RecipientStatus) -> RecipientStatus:
+    """`status_field` stays as it was written: none here."""
+    return one if one.status else replace(one, status=reply.class_of(one.smtp_code))
+
+
 def _text(notice: Notice) -> Report:
     told = ses.read(notice)
     if told is not None:
-        return report(notice, told[0], "ses", recipients=tuple(told[1]))
+        return report(notice, told[0], "ses", recipients=told[1])
     what = kind.of_text(notice)
     if what not in BOUNCES:
         return report(notice, what, "text")
     message, found = text_report.embedded(notice)
     found = found or text_report.recipients(notice, what)
-    return report(notice, what, dialect.recognise(notice), recipients=tuple(found), **_message_fields(message))
+    return report(notice, what, dialect.recognise(notice), recipients=found, **_message_fields(message))
 
 
-def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
+def report(
+    notice: Notice, what: Kind, reader: str, recipients: Iterable[RecipientStatus] = (), **fields: object
+) -> Report:
     """The fields that every mail has, and those its reader adds."""
     original = notice.original if what is not Kind.OTHER else None  # a person's forward proves nothing
     form = NoticeForm.TEXT if original else NoticeForm.SEPARATE
@@ -125,5 +133,6 @@ def report(notice: Notice, what: Kind, reader: str, **fields: object) -> Report:
         text=notice.text[:TEXT_KEPT].strip(),
         suggestion=suggestion.suggest(notice, what),
         faults=tuple(dict.fromkeys(notice.faults)),
+        recipients=tuple(map(_with_class, recipients)),
         **fields,  # type: ignore[arg-type]
     )

@@ -1,4 +1,4 @@
-"""Reply codes and enhanced status codes out of a remote's reply text. Only what stands there; nothing is invented."""
+"""Reply codes and enhanced status codes out of a remote's reply text: what stands there, else the class alone."""
 
 import re
 
@@ -51,6 +51,11 @@ def decide(field: str | None, literal: str | None) -> str | None:
         return literal or field
     vague = literal.endswith(".0.0") or (literal.endswith(".0") and field.startswith(literal[:-1]))
     return field if vague else literal
+
+
+def class_of(code: int | None) -> str | None:
+    """x.0.0 for a reply that has no status: all that is known then is the class (RFC 3463 2, 3.1)."""
+    return f"{code // 100}.0.0" if code is not None and code >= 400 else None
 
 
 _FIRST = re.compile(r"[\"'(]?([2345]\d\d)[ -](?:#?([245]\.\d{1,3}\.\d{1,3})[ -]?)?")

@@ -69,3 +69,8 @@ def test_a_reply_of_several_lines_says_its_code_once() -> None:
     assert reply.one_line(folded) == "452-4.2.2 The box is full. Please direct the owner to https://dest.example/full"
     assert reply.one_line("550-first 550-second 550 third").count("550-") == 1
     assert reply.one_line("no code at all 550-5.1.1 ") == "no code at all 550-5.1.1 "
+
+
+@pytest.mark.parametrize(("code", "status"), [(550, "5.0.0"), (421, "4.0.0"), (250, None), (None, None)])
+def test_a_reply_without_status_has_its_class(code: int | None, status: str | None) -> None:
+    assert reply.class_of(code) == status

@@ -205,8 +205,9 @@ def _event_shape(row: RowMapping) -> dict[str, Any]:
 
 def _tried_shape(row: RowMapping) -> dict[str, Any]:
     return {
-        **_event_shape(row),
+        "id": row["id"],
         "at": moment(row["at"]),
+        **_event_shape(row),
         "status": row["status"],
         "milliseconds": row["milliseconds"],
         "error": row["error"],

@@ -48,7 +48,8 @@ def _dsn(notice: Notice) -> Report | None:
         return None
     found = text_report.complete(notice, found)
     if sendmail.MARK in notice.text:
-        found = [sendmail.sober(one, notice.text) for one in found]
+        with_codes = sendmail.coded(notice.text)
+        found = [sendmail.sober(one, with_codes) for one in found]
     what, found = _settled(notice, found)
     return report(notice, what, "rfc3464", recipients=found, **_message_fields(message))
 

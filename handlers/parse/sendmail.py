@@ -82,11 +82,18 @@ def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
         found[key] += " " + line
 
 
-def sober(one: RecipientStatus, text: str) -> RecipientStatus:
+def coded(text: str) -> tuple[str, ...]:
+    """The sessions of the transcript in which the remote has codes of RFC 3463 in a reply."""
+    sessions = _TALKING_TO.split(text[max(0, text.find(MARK)) :][:_SESSION])
+    return tuple(session for session in sessions if _CODED.search(session))
+
+
+def sober(one: RecipientStatus, with_codes: tuple[str, ...]) -> RecipientStatus:
     """The recipient without a status that sendmail made of the reply code alone, where the reply does not bear it out.
 
-    Nor where the remote has codes of RFC 3463 in its other replies (RFC 2034 3: then in all), and gave none here. The
-    class is all that is known then: x.0.0, "other undefined status" (RFC 3463 3.1). `status_field` keeps the field.
+    Nor where the remote has codes of RFC 3463 in its other replies (RFC 2034 3: then in all), and gave none here, so
+    that its session is one of `with_codes`. The class is all that is known then: x.0.0, "other undefined status" (RFC
+    3463 3.1). `status_field` keeps the field.
     """
     words = one.diagnostic_code or ""
     status = one.status or ""
@@ -95,15 +102,10 @@ def sober(one: RecipientStatus, text: str) -> RecipientStatus:
     if status != reply.status_of_field(one.status_field or ""):
         return one
     borne_out = status[0] == "5" and not _NO_ADDRESS.search(words) and _is_borne_out(status, words)
-    return one if borne_out and not _has_codes(text, words) else replace(one, status=f"{status[0]}.0.0")
+    gave_none = any(words[:_ENOUGH] in session for session in with_codes)
+    return one if borne_out and not gave_none else replace(one, status=f"{status[0]}.0.0")
 
 
 def _is_borne_out(status: str, words: str) -> bool:
     said = _BORNE_OUT.get(status)
     return said is None or said.search(words) is not None
-
-
-def _has_codes(text: str, words: str) -> bool:
-    """Whether the remote that said `words` has codes of RFC 3463 in another reply of that session."""
-    transcript = text[max(0, text.find(MARK)) :][:_SESSION]
-    return any(words[:_ENOUGH] in session and _CODED.search(session) for session in _TALKING_TO.split(transcript))

@@ -222,7 +222,7 @@ def test_old_transcripts_have_the_reply_before_the_line_that_names_the_recipient
 )
 def test_a_status_that_sendmail_made_of_the_code_alone(code: int | None, field: str, words: str, status: str) -> None:
     one = RecipientStatus("jo@dest.example", status=field, status_field=field, smtp_code=code, diagnostic_code=words)
-    sober = sendmail.sober(one, "")
+    sober = sendmail.sober(one, ())
     assert (sober.status, sober.status_field) == (status, field)
 
 
@@ -237,7 +237,7 @@ def test_a_remote_that_has_codes_elsewhere_gave_none_here(other: str, status: st
         f"... while talking to mx.dest.example.:\n>>> DATA\n<<< {words}\n"
         f"550 5.1.1 <jo@dest.example>... User unknown\n<<< {other}\n"
     )
-    assert sendmail.sober(one, session).status == status
+    assert sendmail.sober(one, sendmail.coded(session)).status == status
 
 
 def test_html_is_read_where_there_is_no_text() -> None:

@@ -41,12 +41,13 @@ _PHASE_MARKS = (
     "did not like", "talk to me", "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]",
     "failed on", "i sent", "address error", "system problem", "(state 1", "n't be found", "wasn't found",
 )  # fmt: skip
+_MARKED = re.compile("|".join(map(re.escape, _PHASE_MARKS)))  # in a tenth of the other's time
 
 
 def phase_in(text: str) -> str | None:
     """The step, one of rule.PHASES, that `text` tells; None where it tells none."""
     text = text[:MAX_TEXT].lower()
-    found = _PHASE.search(text) if any(mark in text for mark in _PHASE_MARKS) else None
+    found = _PHASE.search(text) if _MARKED.search(text) else None
     if not found:
         return None
     if found["address"]:

@@ -129,6 +129,22 @@ def test_two_readers_of_one_path_see_the_same_address(text: str) -> None:
         assert text.endswith(f"{found.local_part}@{found.domain}")
 
 
+@pytest.mark.parametrize(
+    ("leaves_out", "ascii_letters"),
+    [
+        ("_ATEXT", "A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~"),  # RFC 5322 3.2.3
+        ("_QTEXT", r" !#-\[\]-~"),  # RFC 5321 4.1.2
+        ("_LETTER", "A-Za-z0-9"),
+        ("_INNER", r"A-Za-z0-9_\-"),
+    ],
+)
+def test_a_class_is_what_the_grammar_says_and_all_beyond_ascii(leaves_out: str, ascii_letters: str) -> None:
+    """RFC 6531 3.3."""
+    ours, theirs = re.compile(getattr(path, leaves_out)), re.compile(f"[{ascii_letters}]")
+    for number in (*range(0x300), 0x2028, 0xD800, 0xFFFF, 0x10000, 0x10FFFF):
+        assert bool(ours.fullmatch(chr(number))) is (number > 0x7F or bool(theirs.fullmatch(chr(number)))), hex(number)
+
+
 # Regular expressions can be exponential. Steps are counted, not seconds.
 
 SHAPES = {
@@ -210,6 +226,9 @@ def _repeated(least: int, most: Any, item: Any, text: str, at: int, counted: lis
 def _holds(operation: str, argument: Any, character: int) -> bool:
     if operation == "LITERAL":
         return bool(argument == character)
-    return any(
-        low[1] == character if str(low[0]) == "LITERAL" else low[1][0] <= character <= low[1][1] for low in argument
+    negated = str(argument[0][0]) == "NEGATE"
+    named = any(
+        kind == character if str(name) == "LITERAL" else kind[0] <= character <= kind[1]
+        for name, kind in argument[negated:]
     )
+    return named is not negated

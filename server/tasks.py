@@ -3,11 +3,13 @@
 Each imports what it needs when it runs, so that no process holds what only another one uses.
 """
 
+import os
 from collections.abc import Callable
 
 from server.settings import Settings, UserError
 from server.starting import begin
 
+_AFTER_MAIL = 5  # niceness of what can wait while mail comes in and is worked on
 NAMES = ("intake", "worker", "web", "webhooks")
 
 
@@ -31,6 +33,7 @@ def run(name: str, settings: Settings, smtp: str, http: str, follow: Callable[[]
         from server import intake
 
         return intake.run(settings, smtp)
+    os.nice(_AFTER_MAIL)
     if name == "web":
         from server import web
 

@@ -18,20 +18,15 @@ from storage.records import (
     ApiKey,
     Bounce,
     Capture,
-    Certificate,
-    Checked,
-    Contact,
     Delivery,
     DeliveryWithRevisions,
-    Incident,
     Message,
     NewApiKey,
     Registered,
     ResendContact,
     Statistics,
-    Suppression,
-    SuppressionChange,
 )
+from storage.suppression_records import Certificate, Checked, Contact, Incident, Suppression, SuppressionChange
 from storage.webhook_records import Event, NewWebhook, Webhook
 
 _PREFIX = "/api/v1"

@@ -10,7 +10,7 @@ from handlers.advice import LANGUAGES, advice
 from handlers.words import BounceType, Category
 from server.api.access import Reads
 from server.api.routes import answer, router
-from storage import records
+from storage import suppression_records
 from storage.timeline import Contact, contact
 
 routes = router("contacts")
@@ -18,7 +18,7 @@ _Address = Annotated[str, Query(min_length=1, max_length=320, description="Case 
 _Language = Annotated[str, Query(pattern=f"^({'|'.join(LANGUAGES)})$", description="Of the advice")]
 
 
-@routes.get("/contacts", response_model=records.Contact, summary="Show")
+@routes.get("/contacts", response_model=suppression_records.Contact, summary="Show")
 def one(access: Reads, address: _Address, language: _Language = "en") -> Response:
     """What was sent to an address, what came back, how each delivery stands, and whether it may be mailed."""
     with access.reading() as mine:

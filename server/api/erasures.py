@@ -12,7 +12,7 @@ from server.api.bodies import Erasure
 from server.api.problems import Refused
 from server.api.routes import Shape, answer, router, with_content
 from storage import erasure as stored
-from storage import records
+from storage import records, suppression_records
 
 routes = router("erasures")
 _WAIT_SECONDS = "30"
@@ -20,7 +20,11 @@ _Address = Annotated[str, Query(min_length=1, max_length=320, description="Case 
 
 
 @routes.post(
-    "/erasures", status_code=201, response_model=records.Certificate, responses=with_content(), summary="Erase"
+    "/erasures",
+    status_code=201,
+    response_model=suppression_records.Certificate,
+    responses=with_content(),
+    summary="Erase",
 )
 def erase(access: Erases, body: Erasure) -> Response:
     """Removes everything about an address from the account; that it must not be mailed stays, as a keyed hash.
@@ -32,7 +36,7 @@ def erase(access: Erases, body: Erasure) -> Response:
     return answer(_erased(access, order), 201)
 
 
-@routes.get("/erasures", response_model=records.Answer[records.Certificate], summary="List")
+@routes.get("/erasures", response_model=records.Answer[suppression_records.Certificate], summary="List")
 def certificates(access: Erases, address: _Address) -> Response:
     """What was removed of an address, each time. The address is kept nowhere: it is found by its hash."""
     with access.reading() as mine:

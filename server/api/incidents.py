@@ -12,13 +12,13 @@ from server.api.parameters import AskedForIncidents, Id
 from server.api.problems import Refused
 from server.api.routes import answer, router, with_content
 from storage import incidents as stored
-from storage import lifting, records
+from storage import lifting, records, suppression_records
 from storage.tables import incident
 
 routes = router("incidents")
 
 
-@routes.get("/incidents", response_model=records.Items[records.Incident], summary="List")
+@routes.get("/incidents", response_model=records.Items[suppression_records.Incident], summary="List")
 def incidents(access: Reads, asked: AskedForIncidents) -> Response:
     """The waves; while one is open, and nobody has said a word on it, what it would suppress is held."""
     statement = stored.shown()
@@ -29,27 +29,34 @@ def incidents(access: Reads, asked: AskedForIncidents) -> Response:
         return answer(mine.page(statement, incident.c.id, incident.c.account_id, asked).shown(stored.shape))
 
 
-@routes.get("/incidents/{id}", response_model=records.Incident, summary="Show")
+@routes.get("/incidents/{id}", response_model=suppression_records.Incident, summary="Show")
 def one(access: Reads, id: Id) -> Response:  # noqa: A002 - the name in the document
     """One incident."""
     with access.reading() as mine:
         return answer(stored.shape(mine.one(stored.shown(), incident.c.id, incident.c.account_id, id)))
 
 
-@routes.post("/incidents/{id}/release", response_model=records.Incident, responses=with_content(), summary="Release")
+@routes.post(
+    "/incidents/{id}/release", response_model=suppression_records.Incident, responses=with_content(), summary="Release"
+)
 def release(access: Suppresses, id: Id, body: Word) -> Response:  # noqa: A002 - the name in the document
     """It was the sender: none of the suppressions that it holds comes."""
     return _decide(access, id, body, stored.release)
 
 
-@routes.post("/incidents/{id}/confirm", response_model=records.Incident, responses=with_content(), summary="Confirm")
+@routes.post(
+    "/incidents/{id}/confirm", response_model=suppression_records.Incident, responses=with_content(), summary="Confirm"
+)
 def confirm(access: Suppresses, id: Id, body: Word) -> Response:  # noqa: A002 - the name in the document
     """It was the addresses: all suppressions that it holds come into force."""
     return _decide(access, id, body, stored.confirm)
 
 
 @routes.post(
-    "/incidents/{id}/unbounce", response_model=records.Lifted, responses=with_content(409), summary="Unbounce all"
+    "/incidents/{id}/unbounce",
+    response_model=suppression_records.Lifted,
+    responses=with_content(409),
+    summary="Unbounce all",
 )
 def unbounce(access: Suppresses, id: Id, body: Word) -> Response:  # noqa: A002 - the name in the document
     """Lifts all suppressions that it caused, held or in force."""

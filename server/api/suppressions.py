@@ -15,7 +15,7 @@ from server.api.bodies import Addresses, Unbounce, Unwanted
 from server.api.parameters import AskedForSuppressions, AskedToFollow, Order, Turning
 from server.api.problems import Refused, invalid
 from server.api.routes import answer, router, with_content
-from storage import changes, hashing, lifting, records, shapes
+from storage import changes, hashing, lifting, records, shapes, suppression_records
 from storage import suppressions as stored
 from storage.checking import Found
 from storage.checking import check as check_all
@@ -27,7 +27,7 @@ routes = router("suppressions")
 _Form = Annotated[exports.Format, Query(alias="format")]
 
 
-@routes.get("/suppressions", response_model=records.Items[records.Suppression], summary="List")
+@routes.get("/suppressions", response_model=records.Items[suppression_records.Suppression], summary="List")
 def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     """What must not be mailed now: the account's own, and everyone's. `state` asks for others.
 
@@ -47,7 +47,7 @@ def suppressions(access: Reads, asked: AskedForSuppressions) -> Response:
     return answer(page.shown(lambda row: mine.discreet(shapes.suppression(row, now))))
 
 
-@routes.post("/suppressions", response_model=records.Added, responses=with_content(), summary="Suppress")
+@routes.post("/suppressions", response_model=suppression_records.Added, responses=with_content(), summary="Suppress")
 def suppress(access: Suppresses, body: Unwanted) -> Response:
     """Suppresses addresses, because you say so: unsubscribed, for instance. No bounce takes that back.
 
@@ -64,7 +64,9 @@ def suppress(access: Suppresses, body: Unwanted) -> Response:
 
 
 @routes.get(
-    "/suppressions/changes", response_model=records.Items[records.SuppressionChange], summary="List what changed"
+    "/suppressions/changes",
+    response_model=records.Items[suppression_records.SuppressionChange],
+    summary="List what changed",
 )
 def changed(access: Reads, asked: AskedToFollow) -> Response:
     """What became of suppressions, oldest first: keep the cursor and ask again with it."""
@@ -112,7 +114,7 @@ def _holding(access: Reads) -> Iterator[dict[str, Any]]:
 
 @routes.post(
     "/suppressions/check",
-    response_model=records.Answer[records.Checked],
+    response_model=records.Answer[suppression_records.Checked],
     responses=with_content(),
     summary="Check addresses",
 )
@@ -128,7 +130,7 @@ def _checked(address: str, found: Found | None) -> dict[str, Any]:
     return {"address": address, "suppressed": suppressed, "suppression": found.shape() if found else None}
 
 
-@routes.post("/unbounce", response_model=records.Lifted, responses=with_content(409), summary="Unbounce")
+@routes.post("/unbounce", response_model=suppression_records.Lifted, responses=with_content(409), summary="Unbounce")
 def unbounce(access: Suppresses, body: Unbounce) -> Response:
     """Lets the account mail addresses again. Reports that came before suppress none of them again.
 

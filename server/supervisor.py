@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from server import libc, tasks
 from server.lifeline import Lifeline
 from server.settings import Settings, UserError
+from server.stopping import ENDING, Stopping
 from server.trouble import TO_MEND, explained
 
 log = logging.getLogger("bouncemx.supervisor")
@@ -29,7 +29,6 @@ _STEADY_SECONDS = 30.0
 _WATCH_SECONDS = 0.1
 _LOOK_SECONDS = 0.02  # between two looks whether a task has ended that was told to
 GRACE_SECONDS = 5.0  # for a task to end, beyond what the intake's drain may take
-_ENDING = (signal.SIGTERM, signal.SIGINT)
 _FORK = multiprocessing.get_context("fork")
 
 Follow = Callable[[], None]
@@ -49,7 +48,7 @@ class Task:
     def start(self, now: float, lifeline: Lifeline) -> None:
         process = _FORK.Process(target=_become, args=(self, lifeline), name=self.name)
         # a signal that comes while it is still our copy must not be answered by our handlers
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
             process.start()
             self.process, self.started = process, now
@@ -57,7 +56,7 @@ class Task:
             log.warning("%s can't be started: %s", self.name, error)
             self._wait_longer(now)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def watch(self, now: float, lifeline: Lifeline) -> int | None:
         """Starts it when it is time to. The exit code of one that ended just now."""
@@ -96,9 +95,7 @@ def supervise(watched: list[Task], patience: float) -> int:
 
     Nothing here may start a thread: a fork beside threads may inherit a lock that nobody gives back.
     """
-    stopping = threading.Event()
-    for number in _ENDING:
-        signal.signal(number, lambda number, frame: stopping.set())
+    stopping = Stopping()
     signal.signal(signal.SIGHUP, lambda number, frame: _forward(watched, signal.SIGHUP))
     try:
         return _watch(watched, Lifeline(patience), stopping)
@@ -106,9 +103,9 @@ def supervise(watched: list[Task], patience: float) -> int:
         _stop(watched, patience)
 
 
-def _watch(watched: list[Task], lifeline: Lifeline, stopping: threading.Event) -> int:
+def _watch(watched: list[Task], lifeline: Lifeline, stopping: Stopping) -> int:
     """Until one can't start, or `stopping`. The exit code."""
-    while not stopping.is_set():
+    while not stopping.is_asked:
         for task in watched:
             ended = task.watch(time.monotonic(), lifeline)
             if ended == TO_MEND:
@@ -123,9 +120,9 @@ def _watch(watched: list[Task], lifeline: Lifeline, stopping: threading.Event) -
 def _become(task: Task, lifeline: Lifeline) -> None:
     """In the new process: no longer the supervisor. Its exit code says how the task ended."""
     signal.signal(signal.SIGHUP, lambda number, frame: None)  # for those that have nothing to read again
-    for number in _ENDING:
+    for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     lifeline.let_go()
     libc.name_process(task.name)
     try:

@@ -5,8 +5,6 @@ whole, and shown. A database that is away stops the worker, and nothing else.
 """
 
 import logging
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +23,7 @@ from server.reading import BoundedReader, ReaderMissing, started
 from server.rematch import Rematcher
 from server.settings import Settings
 from server.starting import ready
+from server.stopping import Stopping
 from server.sweeping import Sweep
 from storage import database, journal, positions, waiting
 from storage.database import Database, DatabaseUnusable
@@ -216,14 +215,12 @@ class Worker:
 
 def run(settings: Settings, reader: BoundedReader) -> None:
     """Runs until SIGTERM or SIGINT. Raises UserError, DatabaseUnusable or KeyFileBroken at the start."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: stopping.set())
+    stopping = Stopping()
     with compose(settings, reader=reader) as worker:
         ready()
         log.info("reading %s", settings.journal)
         pause = _IDLE_SECONDS
-        while not stopping.is_set():
+        while not stopping.is_asked:
             try:
                 stored = worker.step()
             except (DatabaseUnusable, ReaderMissing) as away:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from server.settings import Settings, UserError
 from server.starting import begin
 
-_AFTER_MAIL = 5  # niceness of what can wait while mail comes in and is worked on
 NAMES = ("intake", "worker", "web", "webhooks")
+# Where there is not enough of the processor for all: senders wait before what they sent waits here, and pages last.
+_NICENESS = {"intake": 3, "worker": 0, "web": 5, "webhooks": 5}
 
 
 def run(name: str, settings: Settings, smtp: str, http: str, follow: Callable[[], None] = lambda: None) -> None:
@@ -18,7 +19,10 @@ def run(name: str, settings: Settings, smtp: str, http: str, follow: Callable[[]
 
     Raises UserError for a name that is none, and what the task raises at its start.
     """
+    if name not in NAMES:
+        raise UserError(f"--only {name}: there are {', '.join(NAMES)}")
     begin()
+    os.nice(_NICENESS[name])
     if name == "worker":
         from server.reading import started
 
@@ -33,13 +37,10 @@ def run(name: str, settings: Settings, smtp: str, http: str, follow: Callable[[]
         from server import intake
 
         return intake.run(settings, smtp)
-    os.nice(_AFTER_MAIL)
     if name == "web":
         from server import web
 
         return web.run(settings, http)
-    if name == "webhooks":
-        from server import webhooks
+    from server import webhooks
 
-        return webhooks.run(settings)
-    raise UserError(f"--only {name}: there are {', '.join(NAMES)}")
+    return webhooks.run(settings)

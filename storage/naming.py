@@ -3,7 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from storage.columns import address_key
@@ -13,7 +13,7 @@ _WORD = re.compile(rb"=\?[^?\s]{1,60}\?b\?([A-Za-z0-9+/=]{4,})\?=", re.IGNORECAS
 _SAFE = re.compile(r"[^a-z0-9@.-]+")
 
 
-@cache
+@lru_cache(maxsize=4)  # of one erasure: no address may stay in memory
 def naming(address: str) -> re.Pattern[str]:
     """Finds the address in text in lower case: also in a URL (%40), and in a return path of XVERP (ann=example.com@).
 

@@ -186,13 +186,20 @@ def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def test_the_service_does_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
-    """Intake, worker, and the worker's reader."""
-    command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path / "data")]
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """`serve`, as soon as it takes mail and works on it, and its log."""
+    command = [sys.executable, "-m", "server", "serve", "--data-dir", str(folder / "data")]
     addresses = ["--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
-    log = tmp_path / "log"
+    log = folder / "log"
     with log.open("w") as file, subprocess.Popen([*command, *addresses], stderr=file) as process:
         wait_until(lambda: "taking mail at" in log.read_text() and "reading " in log.read_text())
+        yield process, log
+
+
+def test_the_service_does_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
+    """Intake, worker, and the worker's reader."""
+    with serving(tmp_path) as (process, log):
         started = children(process.pid)
         names = [name_of(pid) for pid in started]
         process.kill()
@@ -204,11 +211,7 @@ def test_the_service_does_not_outlive_a_killed_supervisor(tmp_path: Path) -> Non
 
 
 def test_a_hangup_ends_no_task_that_has_nothing_to_read_again(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "server", "serve", "--data-dir", str(tmp_path / "data")]
-    addresses = ["--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
-    log = tmp_path / "log"
-    with log.open("w") as file, subprocess.Popen([*command, *addresses], stderr=file) as process:
-        wait_until(lambda: "taking mail at" in log.read_text() and "reading " in log.read_text())
+    with serving(tmp_path) as (process, log):
         before = children(process.pid)
         process.send_signal(signal.SIGHUP)
         time.sleep(0.3)

@@ -6,6 +6,7 @@ from handlers.message import Account, Delivery
 from handlers.verp import Token
 from handlers.words import BounceType, Category, LinkMethod, Reason
 
+NO_BOUNCE = ("delivered", "no_bounce")  # "rules" of verdicts on what did not bounce
 STRONG, WEAK, NONE = "strong", "weak", "none"  # of a link: may have an effect, shows where to look, proves nothing
 
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.bounce import Verdict
+from handlers.bounce import NO_BOUNCE, Verdict
 from handlers.evidence import Evidence, Key, Notice, Text
 from handlers.guess import Guesser
 from handlers.profiles import table
@@ -20,7 +20,6 @@ from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
-NOT_JUDGED = ("delivered", "no_bounce")  # "rules" of verdicts on what did not bounce
 _NO_TEXT = Text("", frozenset(), reply=True)
 _UNSPACED = re.compile("[\u2e80-\uffff]")
 
@@ -85,7 +84,7 @@ class Classifier:
             notice=next((text.folded for text in texts if not text.reply), "").strip(),
             status=evidence.recipient.status,
             smtp_code=evidence.recipient.smtp_code,
-            tried=() if verdict.rule in NOT_JUDGED else tuple(self._tried(evidence)),
+            tried=() if verdict.rule in NO_BOUNCE else tuple(self._tried(evidence)),
         )
 
     def _tried(self, evidence: Evidence) -> Iterator[tuple[str, str]]:

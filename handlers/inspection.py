@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from handlers.bounce import Link, Verdict
+from handlers.bounce import NO_BOUNCE, Link, Verdict
 from handlers.report import Original, RecipientStatus, Report
 from handlers.words import Detectability, NoticeForm
 
@@ -44,6 +44,8 @@ def recipients(
 
 
 def _recipient(status: RecipientStatus, verdict: Verdict | None, address: str) -> dict[str, Any]:
+    # what arrived, or says no failure at all, has no reason and no type: only why it has none
+    bounced = verdict if verdict and verdict.rule not in NO_BOUNCE else None
     return {
         "address": address,
         "final_recipient": status.final_recipient,
@@ -53,9 +55,9 @@ def _recipient(status: RecipientStatus, verdict: Verdict | None, address: str) -
         "smtp_code": status.smtp_code,
         "diagnostic": status.diagnostic_code,
         "remote_mta": status.remote_mta,
-        "reason": verdict and verdict.reason,
-        "category": verdict and verdict.category,
-        "type": verdict and verdict.type,
+        "reason": bounced and bounced.reason,
+        "category": bounced and bounced.category,
+        "type": bounced and bounced.type,
         "rule": verdict and verdict.rule,
         "span": verdict and verdict.span,
     }

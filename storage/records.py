@@ -165,7 +165,7 @@ class Envelope(TypedDict):
 
 
 class Recipient(TypedDict):
-    """What a capture says of one recipient, and the verdict on it."""
+    """What a capture says of one recipient, and the verdict on it: null where it did not bounce."""
 
     address: str | None
     original_recipient: str | None

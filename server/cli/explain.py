@@ -69,9 +69,9 @@ def _advice(verdict: "Verdict", language: str) -> dict[str, str] | None:
     from dataclasses import asdict
 
     from handlers.advice import advice
-    from handlers.classify import NOT_JUDGED
+    from handlers.bounce import NO_BOUNCE
 
-    return None if verdict.rule in NOT_JUDGED else asdict(advice(verdict.category, verdict.type, language))
+    return None if verdict.rule in NO_BOUNCE else asdict(advice(verdict.category, verdict.type, language))
 
 
 def _mail(what: str, loaded: "Settings") -> tuple[bytes, dict[str, Any] | None]:

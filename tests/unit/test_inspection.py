@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from handlers import inspection
-from handlers.bounce import Link, Verdict
+from handlers.bounce import NO_BOUNCE, Link, Verdict
 from handlers.report import Original, RecipientStatus, Report
 from handlers.words import Action, BounceType, Category, Detectability, Kind, LinkMethod, NoticeForm, Reason
 
@@ -100,6 +100,15 @@ def test_recipients_without_verdicts_keep_what_was_said() -> None:
         (552, None, None),
         (None, None, None),
     ]
+
+
+@pytest.mark.parametrize("rule", NO_BOUNCE)
+def test_a_recipient_that_did_not_bounce_has_no_reason_and_no_type(rule: str) -> None:
+    """A script that counts types must not count who was reached."""
+    arrived = replace(UNKNOWN, type=BounceType.SOFT, rule=rule)
+    first, second = inspection.recipients(REPORT, (FULL, arrived))
+    assert (first["type"], first["reason"]) == ("soft", "mailbox_full")
+    assert [second[name] for name in ("reason", "category", "type", "rule")] == [None, None, None, rule]
 
 
 @pytest.mark.parametrize("verdicts", [(FULL,), (FULL, UNKNOWN, FULL)])

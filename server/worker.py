@@ -5,6 +5,7 @@ whole, and shown. A database that is away stops the worker, and nothing else.
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +39,7 @@ TRIES = 3  # of one mail; then it is held
 _BATCH = 250  # mails: what a transaction costs by itself is a tenth of it
 _IDLE_SECONDS = 0.02  # between two looks at the journal
 _LONGEST_PAUSE = 5.0
+_AFTER_YOU_SECONDS = 0.05  # who is told to end together with us is the intake, and closes its door first
 _LOOK_SECONDS = 1.0  # between two looks for segments that can go
 
 
@@ -232,6 +234,7 @@ def run(settings: Settings, reader: BoundedReader) -> None:
                 pause = _IDLE_SECONDS
                 if not stored:
                     stopping.wait(pause)
+        time.sleep(_AFTER_YOU_SECONDS)
     sockets.notify("STOPPING=1")
 
 

@@ -1,34 +1,33 @@
-"""May these addresses be mailed? One statement for any number of them, each a search in an index.
+"""May these addresses be mailed? A statement for each thousand of them, each address a search in an index.
 
 An account's own suppressions, everyone's, held and expired ones, and those whose address was erased: one path.
 """
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection
 
 from handlers.effects import State
-from storage import hashing
+from storage import hashing, jsontext
 from storage.columns import LONGEST_ADDRESS, address_key
+from storage.pipelined import Ask, Rows, asking
 from storage.shapes import moment
 from storage.suppression_tables import CHECKED
 
-_WHOSE = " AND (s.account_id = :account OR s.account_id IS NULL)"  # at most one of each
-_MOST_ACCOUNTS = 1_000_000  # more than there can be
-# CROSS JOIN tells SQLite, and LATERAL with LIMIT tells PostgreSQL, to search for each of the addresses: both would
+_WHOSE = " AND (s.account_id = {account} OR s.account_id IS NULL)"  # at most one of each
+# CROSS JOIN tells SQLite, and LATERAL with OFFSET tells PostgreSQL, to search for each of the addresses: both would
 # rather read the whole table, knowing nothing of how many are asked for
 _SQLITE = "SELECT {fields} FROM json_each(:asked) AS a CROSS JOIN suppression AS s WHERE s.address = a.value{whose}"
 _POSTGRESQL = (
-    "SELECT s.* FROM json_array_elements_text(CAST(:asked AS json)) AS a(value) CROSS JOIN LATERAL"
-    " (SELECT {fields} FROM suppression AS s WHERE s.address = a.value{whose} LIMIT {most}) AS s"
+    "SELECT s.* FROM json_array_elements_text(CAST(%(asked)s AS json)) AS a(value) CROSS JOIN LATERAL"
+    " (SELECT {fields} FROM suppression AS s WHERE s.address = a.value{whose} OFFSET 0) AS s"
 )
 # a number is read faster than a time as PostgreSQL writes it, in the zone of the session
 _MICROSECONDS = "CAST(1000000 * date_part('epoch', {field}) AS bigint) AS {name}"
 _TIMES = ("since", "expires_at", "held_until")
-_PART = 500
+_PART = 1000  # addresses a statement
 _ACTIVE = State.ACTIVE
 _STATES = {str(state): state for state in State if state is not State.LIFTED}
 
@@ -71,15 +70,32 @@ def check(
     now = now or datetime.now(UTC)
     asked, others = _keys(addresses)
     found: dict[str, Found] = {}
-    _take(found, asked, _rows(connection, account_id, asked), now)
-    if hash_key := hashing.key(connection):
-        open_ = [key for key, first in asked.items() if first not in found or found[first].eligible]
-        hashes = {each: asked[key] for each, key in zip(hashing.all_hashed(open_, hash_key), open_, strict=True)}
-        _take(found, hashes, _rows(connection, account_id, hashes), now)
+    hash_key = hashing.key(connection)
+    with asking(connection) as ask:
+        later: list[tuple[dict[str, str], Rows]] = []  # the hashes, while the server searches for the next addresses
+        for part, rows in [(part, _ask(ask, connection, account_id, part)) for part in _parts(connection, asked)]:
+            _take(found, asked, rows(), now)
+            if hash_key:
+                open_ = [key for key in part if asked[key] not in found or found[asked[key]].eligible]
+                hashes = {
+                    each: asked[key] for each, key in zip(hashing.all_hashed(open_, hash_key), open_, strict=True)
+                }
+                later.append((hashes, _ask(ask, connection, account_id, list(hashes))))
+        for hashes, rows in later:
+            _take(found, hashes, rows(), now)
     for key, spellings in others.items():
         if asked[key] in found:
             found.update(dict.fromkeys(spellings, found[asked[key]]))
     return found
+
+
+def _parts(connection: Connection, keys: Iterable[str]) -> list[list[str]]:
+    ordered = sorted(keys) if connection.dialect.name == "sqlite" else list(keys)  # in a tree, neighbours share pages
+    return [ordered[start : start + _PART] for start in range(0, len(ordered), _PART)]
+
+
+def _ask(ask: Ask, connection: Connection, account_id: int | None, keys: list[str]) -> Rows:
+    return ask(statement(connection.dialect.name, account_id), parameters(account_id, keys))
 
 
 def _keys(addresses: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -107,32 +123,20 @@ def _folded(addresses: list[str]) -> list[str]:
     return [address_key(address) for address in addresses]
 
 
-def statement(dialect: str, account_id: int | None) -> TextClause:
-    """The query, for those who want to see its plan: `asked` (JSON) and `account`."""
-    whose = "" if account_id is None else _WHOSE
+def statement(dialect: str, account_id: int | None) -> str:
+    """The query as the driver takes it, for those who want to see its plan: `asked` (JSON) and `account`."""
     if dialect == "sqlite":
-        return text(_SQLITE.format(fields=", ".join(f"s.{name}" for name in CHECKED), whose=whose))
+        whose = "" if account_id is None else _WHOSE.format(account=":account")
+        return _SQLITE.format(fields=", ".join(f"s.{name}" for name in CHECKED), whose=whose)
     fields = (_MICROSECONDS.format(field=f"s.{name}", name=name) if name in _TIMES else f"s.{name}" for name in CHECKED)
-    most = _MOST_ACCOUNTS if account_id is None else 2
-    return text(_POSTGRESQL.format(fields=", ".join(fields), whose=whose, most=most))
+    whose = "" if account_id is None else _WHOSE.format(account="%(account)s")
+    return _POSTGRESQL.format(fields=", ".join(fields), whose=whose)
 
 
 def parameters(account_id: int | None, keys: list[str]) -> dict[str, Any]:
     """What statement() is given."""
-    asked = json.dumps(keys, ensure_ascii=False)
+    asked = jsontext.dumps(keys)
     return {"asked": asked} if account_id is None else {"asked": asked, "account": account_id}
-
-
-def _rows(connection: Connection, account_id: int | None, asked: Collection[str]) -> Iterator[Sequence[Any]]:
-    """As the driver gives them: a type for each column would cost more than the search.
-
-    In parts that are gone before the next one comes: the garbage collector looks at all that live at once.
-    """
-    dialect = connection.dialect.name
-    keys = sorted(asked) if dialect == "sqlite" else list(asked)  # in a tree, neighbours share pages
-    found = connection.execute(statement(dialect, account_id), parameters(account_id, keys))
-    for part in found.partitions(_PART):
-        yield from part
 
 
 def _take(found: dict[str, Found], asked: Mapping[str, str], rows: Iterable[Sequence[Any]], now: datetime) -> None:

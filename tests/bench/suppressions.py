@@ -75,8 +75,8 @@ def fill(db: Database, rows: int) -> int:
 def plan(connection: Connection, account: int, asked: list[str]) -> Iterator[str]:
     dialect = connection.dialect.name
     word = "EXPLAIN (COSTS OFF) " if dialect == "postgresql" else "EXPLAIN QUERY PLAN "
-    statement = text(word + checking.statement(dialect, account).text)
-    for line in connection.execute(statement, checking.parameters(account, asked)):
+    statement = word + checking.statement(dialect, account)
+    for line in connection.exec_driver_sql(statement, checking.parameters(account, asked)):
         yield line[0] if dialect == "postgresql" else line[-1]
 
 

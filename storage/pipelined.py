@@ -17,7 +17,7 @@ Ask = Callable[[str, Mapping[str, Any]], Rows]  # a statement with the parameter
 
 @contextmanager
 def asking(connection: Connection) -> Iterator[Ask]:
-    """Asks in the transaction of the connection; rows as the driver gives them. Raises DBAPIError as SQLAlchemy does."""
+    """Asks in the transaction of the connection; rows are as the driver gives them. Raises DBAPIError."""
     if connection.dialect.name == "sqlite":
         yield lambda sql, values: lambda: connection.exec_driver_sql(sql, dict(values)).fetchall()
         return

@@ -4,8 +4,6 @@ import gc
 
 from server import libc, sockets
 
-_OFTEN = 700, 10, 10  # as Python begins; a command has others
-
 
 def begin() -> None:
     """A start makes much and drops little: a collector that looks at it all takes a sixth of the time."""
@@ -22,5 +20,4 @@ def ready() -> None:
 def settle() -> None:
     """For a process that systemd need not know."""
     gc.freeze()
-    gc.set_threshold(*_OFTEN)
     gc.enable()

@@ -67,8 +67,8 @@ class Task:
         code = self.process.exitcode
         if code is None:
             return None
-        self.process.close()
-        self.process = None
+        ended, self.process = self.process, None  # nobody finds it closed: a signal may come between any two steps
+        ended.close()
         self._wait_longer(now)
         return code
 
@@ -150,7 +150,7 @@ def _forward(watched: list[Task], number: int) -> None:
 
 
 def _stop(watched: list[Task], patience: float) -> None:
-    """The intake first stops taking mail, while the worker goes on; whoever does not end is killed."""
+    """All are told at once, and the worker waits a moment for the intake; whoever does not end is killed."""
     _forward(watched, signal.SIGTERM)
     end = time.monotonic() + patience
     for process in [task.process for task in watched if task.process is not None]:

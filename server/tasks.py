@@ -9,9 +9,9 @@ from collections.abc import Callable
 from server.settings import Settings, UserError
 from server.starting import begin
 
-NAMES = ("intake", "worker", "web", "webhooks")
 # Where there is not enough of the processor for all: senders wait before what they sent waits here, and pages last.
 _NICENESS = {"intake": 3, "worker": 0, "web": 5, "webhooks": 5}
+NAMES = tuple(_NICENESS)
 
 
 def run(name: str, settings: Settings, smtp: str, http: str, follow: Callable[[], None] = lambda: None) -> None:

@@ -242,8 +242,9 @@ def run(settings: Settings, reader: BoundedReader) -> None:
 def compose(
     settings: Settings, now: Callable[[], datetime] = utc_now, reader: BoundedReader | None = None
 ) -> Iterator[Worker]:
-    """A worker out of its parts, the reader begun now where it wasn't yet. Raises UserError, DatabaseUnusable or
-    KeyFileBroken.
+    """A worker out of its parts; a reader is started where none is given.
+
+    Raises UserError, DatabaseUnusable or KeyFileBroken.
     """
     reader = reader or started(settings.limits, settings.rules, settings.profile)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

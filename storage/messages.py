@@ -67,9 +67,9 @@ def register(
     return made
 
 
-def listing(connection: Connection, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
-    """Every message as `messages --json` shows it, newest last, with how many of its deliveries stand how."""
-    rows = pages.rows(connection, SHOWN, message.c.id, page=_CHUNK, newest_first=newest_first)
+def listing(connection: Connection, since: int | None = None) -> Iterator[dict[str, Any]]:
+    """The messages behind this id as `messages --json` shows them, with how many of their deliveries stand how."""
+    rows = pages.rows(connection, pages.between(SHOWN, message.c.id, since, None), message.c.id, page=_CHUNK)
     while page := list(islice(rows, _CHUNK)):
         states = _states(connection, [row["id"] for row in page])
         for row in page:

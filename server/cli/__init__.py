@@ -1,6 +1,5 @@
 """The bouncemx command. Each command is in a module of its own; each imports what it needs when it runs."""
 
-import gc
 import sys
 from io import TextIOWrapper
 from typing import NoReturn
@@ -69,7 +68,6 @@ app.add_typer(webhooks.app, name="webhooks")
 
 def main() -> NoReturn:
     """Runs a command. Exit codes: 0 done, 1 it failed and may work later, 2 something is to be mended first."""
-    gc.set_threshold(50_000, 10, 10)  # a command makes much, drops little and ends: a tenth less of its time
     from server.trouble import explained
 
     if isinstance(sys.stdout, TextIOWrapper):

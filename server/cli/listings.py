@@ -67,9 +67,8 @@ def messages(json: Json = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from server.cli.output import fields, print_table
     from storage.messages import listing
 
-    with reading(settings.load(data_dir)) as connection:
-        columns = fields("id", "account", "message_id", "envelope_id", "subject", "campaign", "kind", "deliveries")
-        print_table(listing(connection), json=json, columns=columns)
+    columns = fields("id", "account", "message_id", "envelope_id", "subject", "campaign", "kind", "deliveries")
+    print_table(reading_on(settings.load(data_dir), listing, _PAGE), json=json, columns=columns)
 
 
 def suppressions(

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from handlers.envelope import Envelope
-from server import settings
+from server import minting, settings
 from server.cli.transactions import reading_on
 from server.worker import compose
-from storage import bounces, captures, journal
+from storage import bounces, captures, journal, messages
 from storage.database import FILE_NAME
 from tests.integration.cli_fixture import Filled
 
@@ -63,3 +63,13 @@ def test_rows_that_nobody_made(folder: Path) -> None:
         10,
     )
     assert list(found) == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 5])
+def test_messages_come_once_each(folder: Path, page: int) -> None:
+    loaded = settings.load(folder)
+    for number in range(3):
+        minting.mint(loaded, minting.Request((f"r{number}@x.example",), f"n{number}@sender.example"))
+    whole = list(reading_on(loaded, messages.listing, 100))
+    assert len(whole) == 4
+    assert list(reading_on(loaded, messages.listing, page)) == whole

@@ -172,9 +172,9 @@ class TestPage:
         said = bouncemx(
             *name.split(), *arguments.get(name, []), "--json", folder=tmp_path / "x" if empty else filled.folder
         )
-        told = re.search(r"^JSON: (.*)$", SECTIONS[name], re.MULTILINE)
+        told = re.search(r"^JSON: (.*?)(?:\n\n|\Z)", SECTIONS[name], re.MULTILINE | re.DOTALL)
         assert told is not None
-        assert list(said.rows[0]) == told[1].split(", ")
+        assert list(said.rows[0]) == re.split(r",\s", told[1].strip())
 
 
 @pytest.mark.parametrize(("fault", "seen"), [(KeyError("ours"), KeyError), (UserError("theirs"), SystemExit)])

@@ -11,12 +11,16 @@ from handlers.rule import Provider, Rule
 
 # Details of a status that nobody fills in by default.
 CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
-# An outer server's own words around the reply that it got (Cisco, Exchange, Barracuda, Postfix, Exim, qmail, Gmail).
+# An outer server's own words around the reply that it got (Cisco, Exchange, Barracuda, Postfix, Exim, qmail, Gmail,
+# slimta).
 _WRAPPERS = re.compile(
     r"(?:Unknown address error|Other mail system problem) \d{3} ?-? ?'"
     r"|Remote server returned .{0,80}?->"
     r"|permanent failure for one or more recipients \([^():\s]{1,320}:(?=\d{3})"
     r"|refused to talk to me:|Remote host said:"
+    r"|\b(?:remote|destination|receiving|recipient|target|other) (?:mail |smtp )?(?:host|server|mta|system|side)"
+    r" (?:responded|replied|answered|returned|reported|said)(?: with)?:"
+    r"|\b(?:reply|response|answer|error) from (?:the )?(?:\w{1,20} ){0,2}(?:host|server|mta|system|side)(?: was)?:"
     r"|(?:response from the remote server|the other server returned) was:"
     r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
     r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
@@ -25,7 +29,9 @@ _WRAPPERS = re.compile(
 
 
 _IRONPORT = re.compile("Unknown address error|Other mail system problem")  # its words for every refusal at a step
-_MARKS = ("-'", "->", "recipients (", " said:", " was:", "to me:", "server after")  # one stands in every wrapper
+_MARKS = (  # one stands in every wrapper
+    "-'", "->", "recipients (", " said:", " was:", "to me:", "server after", "ed:", " with:", " from ",
+)  # fmt: skip
 
 
 REPLIES = 192 * 1024  # characters of a report's replies that are read at length; 700 lines of RFC 5321 4.5.3.1.5

@@ -27,6 +27,7 @@ _AT_A_STEP = {
 _PHASE = re.compile(
     # sendmail pipelines: a refused RCPT stands behind DATA, where a reply without status is a bad address to it
     r"(?P<address>>>> ?data\n<<< 55\d(?! 5\.)[^\n]{0,600}\n(?:<<< [^\n]{0,600}\n){0,8}?55\d 5\.1\.[136] <)"
+    r"|(?P<straight>>:\n {0,4}<<< 55\d[ -])"  # Courier's local delivery: a reply to the address, and to no command
     rf"|(?<!\w)--> ?(?P<asked>{'|'.join(_COMMANDS)})\b[^\n]{{0,400}}\n[^\n]{{0,80}}<-- ?[45]\d\d"
     rf"|(?:\A|\n) {{0,8}}(?P<before>{'|'.join(_COMMANDS)})(?: to)?: ?[45]\d\d "
     r"|(?:in reply to (?:the )?|rejected command '|server sent: |\(after "
@@ -36,8 +37,8 @@ _PHASE = re.compile(
     re.DOTALL,
 )
 _PHASE_MARKS = (
-    ">>>", "-->", "in reply to", "rejected command", "rejected transaction", "sent: ", "(after ", "rcpt to: ", "data: ",
-    "data closing: ", "mail from: ", "server after", "server for", "smtp command", "most progress", "smtp:",
+    ">>>", "<<<", "-->", "in reply to", "rejected command", "rejected transaction", "sent: ", "(after ", "rcpt to: ",
+    "data: ", "data closing: ", "mail from: ", "server after", "server for", "smtp command", "most progress", "smtp:",
     "did not like", "talk to me", "greeting failed", "sender was", "like recipient", "or more recipients", "[rcpt_to]",
     "failed on", "i sent", "address error", "system problem", "(state 1", "n't be found", "wasn't found",
 )  # fmt: skip
@@ -50,7 +51,7 @@ def phase_in(text: str) -> str | None:
     found = _PHASE.search(text) if _MARKED.search(text) else None
     if not found:
         return None
-    if found["address"]:
+    if found["address"] or found["straight"]:
         return "rcpt"
     command = found["command"] or found["asked"] or found["before"]
     return _COMMANDS[command] if command else _AT_A_STEP[found["words"]]

@@ -42,8 +42,8 @@ def _dsn(notice: Notice) -> Report | None:
             return report(notice, Kind.CHALLENGE, "rfc3464")  # some challenges come in the form of a DSN
     message, groups = dsn.groups(parts)
     found = dsn.recipients(groups)
-    if not found and groups:  # it reports on somebody, but names nobody
-        found = text_report.recipients(notice, Kind.FAILURE)
+    if not found and (groups or "diagnostic-code" in message):  # it reports on somebody, but names nobody
+        found = [dsn.told(one, message) for one in text_report.recipients(notice, Kind.FAILURE)]
     if not found:
         return None
     found = text_report.complete(notice, found)
@@ -73,7 +73,7 @@ def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[R
         return Kind.FAILURE, found
     if Action.DELAYED in actions:
         expired = any(one.status is None or one.status.endswith(".4.7") for one in found)  # RFC 3463 3.5
-        if not (expired and kind.gave_up(notice)):
+        if not (expired and kind.gave_up(notice)) and not kind.returned(notice):
             return Kind.DELAY, found
         notice.faults.append("action_contradicts_text")
         return Kind.FAILURE, [replace(one, action=Action.FAILED) for one in found]

@@ -1,6 +1,7 @@
 """message/delivery-status (RFC 3464 2, RFC 6533 3), in every broken form that is sent."""
 
 import re
+from dataclasses import replace
 
 from handlers.parse import reply
 from handlers.parse.headers import BLANK, FOLD, Headers, printable, text, unfold
@@ -126,6 +127,20 @@ def recipient(fields: Headers) -> RecipientStatus | None:
         last_attempt_date=text(fields.get("last-attempt-date", ""))[:100] or None,
         will_retry_until=text(fields.get("will-retry-until", ""))[:100] or None,
         final_log_id=text(fields.get("final-log-id", ""))[:200] or None,
+    )
+
+
+def told(one: RecipientStatus, fields: Headers) -> RecipientStatus:
+    """A recipient of the text, with what fields that name nobody say of all (slimta)."""
+    said = recipient({**fields, "final-recipient": one.final_recipient})
+    if said is None or said.diagnostic_code is None:
+        return one
+    return replace(
+        said,
+        action=said.action or one.action,
+        status=said.status or one.status,
+        smtp_code=said.smtp_code or one.smtp_code,
+        original_recipient=one.original_recipient,
     )
 
 

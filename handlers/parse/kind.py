@@ -8,6 +8,7 @@ from handlers.parse.signs import SHORT, prefixes
 from handlers.words import Kind
 
 THRESHOLD = 6  # points from which a text is taken for a delivery notice
+_RETURNED = ("returned mail", "mail returned", "message returned", "returned to sender")
 _DESK = re.compile(r"abuse|feedback|fbl|complaint|scomp|staff@|spam|postmaster", re.IGNORECASE)
 
 
@@ -76,6 +77,12 @@ def failure_or_delay(notice: Notice) -> Kind:
 def gave_up(notice: Notice) -> bool:
     """The words of a report say "expired" though its Action says "delayed", and promise no further attempt."""
     return notice.signs.says("final") and not notice.signs.says("delay")
+
+
+def returned(notice: Notice) -> bool:
+    """The subject says that the mail came back: nobody returns what he goes on trying with (nullmailer)."""
+    subject = notice.folded_subject
+    return any(words in subject.text for words in _RETURNED) and phrases.hit("delay", subject) is None
 
 
 def says_final(words: str) -> bool:

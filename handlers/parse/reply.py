@@ -21,13 +21,21 @@ def read(text: str) -> tuple[int | None, str | None]:
     pairs = [(int(code), status) for code, status in _STATUS_AFTER_CODE.findall(text) if code[0] == status[0]]
     refused = next((pair for pair in pairs if pair[0] >= 400), None)
     if refused:
-        return refused
+        return refused[0], _finer(refused[1], text)
     found = _CODE.search(text)
     if found is None and pairs:
         return pairs[0]
     # a session has what was accepted first: "250 2.1.0 Ok", then "550 No"
     said = (status for status in _STATUS.findall(text) if is_status(status) and not (found and status[0] == "2"))
     return (int(found[1]) if found else None), next(said, None)
+
+
+def _finer(status: str, text: str) -> str:
+    """ "550 5.0.0 no mailbox here (#5.1.1)": x.0.0, which clients put before a reply without status, says nothing."""
+    if not status.endswith(".0.0"):
+        return status
+    others = (s for s in _STATUS.findall(text) if s[0] == status[0] and not s.endswith(".0.0") and is_status(s))
+    return next(others, status)
 
 
 def is_status(value: str) -> bool:

@@ -20,6 +20,7 @@ def name(path: Path) -> str:
 
 LANGUAGES = [name(path) for path in MAILS if path.stem.startswith("failure-")]
 ONLY_FLUFL = {
+    "chasquid/lab-two-failed": "it takes the comma at the end of X-Failed-Recipients for an address",
     "exim/lab-envid-orcpt": "it leaves the xtext of Original-Recipient (RFC 3461 4) encoded",
     "other/person-forwards-bounce": "it reads a report inside a message that a person forwards",
     "rfc3464/nameless-recipient": "it takes a Final-Recipient without a local part",
@@ -38,6 +39,7 @@ ONLY_OURS = {
     "rfc3464/utf8-recipient": "it does not know RFC 6533",
     "ses/sns-bounce": "it reads no JSON",
     "zoho/error-code": "it keeps the bracket before the address",
+    "slimta/lab-names-nobody": "it wants a Final-Recipient",
     "odd/bare-lf-nul": "it wants the words of qmail around",
     "odd/no-header-separator": "it finds no body",
     "odd/wrong-charset": _NO_DETECTOR,

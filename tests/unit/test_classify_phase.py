@@ -17,6 +17,15 @@ class TestPhase:
         text = "mx.rcpt.example:\n>>> DATA\n<<< 550 Unknown user jo\n"
         assert judged("550 Unknown user jo", text, status="5.0.0").reason is Reason.RECIPIENT_FILTERED
 
+    def test_a_reply_below_its_address_is_to_no_later_command(self) -> None:
+        said, codes = "550 User <jo> unknown", {"status": "5.0.0", "smtp_code": 550}
+        assert judged(said, f"<jo@rcpt.example>:\n <<< {said}\n", **codes).reason is Reason.USER_UNKNOWN
+        assert judged(said, f"It was refused:\n{said}\n", **codes).reason is Reason.RECIPIENT_FILTERED
+
+    @pytest.mark.parametrize("frame", ["Destination host responded:", "Bad SMTP reply from server:"])
+    def test_what_frames_a_reply_is_no_host_that_does_not_exist(self, frame: str) -> None:
+        assert judged(f"{frame} 550 5.1.1 <jo@rcpt.example>: user does not exist").reason is Reason.USER_UNKNOWN
+
     def test_a_511_stands_even_after_data(self) -> None:
         """sendmail pipelines: the refusal of RCPT is printed behind its DATA."""
         text = ">>> DATA\n<<< 550 5.1.1 User unknown\n<<< 503 need RCPT\n"

@@ -225,6 +225,30 @@ def test_a_delay_whose_time_is_over_is_a_failure(words: str, status: str, kind: 
     assert ("action_contradicts_text" in found.faults) is (kind is Kind.FAILURE)
 
 
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [
+        ("Returned mail: could not send message", Kind.FAILURE),  # nullmailer's only notice
+        ("Returned mail: delivery delayed", Kind.DELAY),
+        ("Delivery status", Kind.DELAY),
+    ],
+)
+def test_what_is_returned_is_not_tried_again(subject: str, kind: Kind) -> None:
+    fields = "Final-Recipient: rfc822;jo@dest.example\r\nAction: delayed\r\nStatus: 4.2.0"
+    text = "The message has not been delivered yet. A final notice follows if it cannot be."
+    assert parse(report(text, fields, subject=subject)).kind is kind
+
+
+def test_fields_that_name_nobody_speak_of_those_in_the_text() -> None:
+    text = "Delivery failed for:\r\n- jo@dest.example\r\n- ann@dest.example\r\n\r\nThe host responded:\r\n550 gone"
+    fields = "Remote-MTA: dns; mx.dest.example\r\nDiagnostic-Code: smtp; 550 5.1.1 gone"
+    found = parse(report(text, fields))
+    assert found.notice_form is NoticeForm.DSN
+    assert [(one.final_recipient, one.status, one.smtp_code, one.remote_mta) for one in found.recipients] == [
+        (f"{name}@dest.example", "5.1.1", 550, "mx.dest.example") for name in ("jo", "ann")
+    ]
+
+
 @pytest.mark.parametrize("transcript", [True, False])
 def test_only_sendmails_own_status_is_doubted(transcript: bool) -> None:
     heading = "   ----- Transcript of session follows -----" if transcript else "It failed."

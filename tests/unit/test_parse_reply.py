@@ -25,6 +25,8 @@ from handlers.parse import reply
         ("ERROR_CODE :550, ERROR_CODE :5.1.1 gone", 550, "5.1.1"),
         ("451 4.4.1 reply: read error from mx.dest.example.", None, None),  # sendmail's words, nobody replied
         ("452 4.2.2 full. 451 reply: read error from mx.dest.example.", 452, "4.2.2"),
+        ("550 5.0.0 sorry, no mailbox here by that name. (#5.1.1)", 550, "5.1.1"),  # x.0.0: the client's own
+        ("550 5.0.0 sorry, see 4.2.2", 550, "5.0.0"),  # of another class
         ("", None, None),
     ],
 )

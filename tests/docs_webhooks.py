@@ -79,8 +79,8 @@ five minutes away.
 - **In order per delivery.** An event waits until the earlier ones of its delivery are taken, given up or superseded.
   When one comes twice, or is redelivered by hand, an older one can follow a newer one: pass over a `sequence` that is
   not above the last one. Between deliveries there is no order.
-- **The newest state counts.** While {superseding} wait to be sent, a newer one of these of the same delivery replaces
-  them, and names them in `superseded`. Nothing else is replaced.
+- **The newest state counts.** While {superseding} wait to be sent, a
+  newer one of these of the same delivery replaces them, and names them in `superseded`. Nothing else is replaced.
 - **Nobody waits for another endpoint.** Each has {at_once} tries at once of its own.
 
 ## When you do not answer 2xx

@@ -73,7 +73,8 @@ def _settled(notice: Notice, found: list[RecipientStatus]) -> tuple[Kind, list[R
         return Kind.FAILURE, found
     if Action.DELAYED in actions:
         expired = any(one.status is None or one.status.endswith(".4.7") for one in found)  # RFC 3463 3.5
-        if not (expired and kind.gave_up(notice)) and not kind.returned(notice):
+        refused = any((one.smtp_code or 0) >= 500 for one in found)  # a word of the subject makes no hard bounce of it
+        if not (expired and kind.gave_up(notice)) and (refused or not kind.returned(notice)):
             return Kind.DELAY, found
         notice.faults.append("action_contradicts_text")
         return Kind.FAILURE, [replace(one, action=Action.FAILED) for one in found]

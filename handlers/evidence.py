@@ -28,7 +28,11 @@ _WRAPPERS = re.compile(
 )
 
 
-_IRONPORT = re.compile("Unknown address error|Other mail system problem")  # its words for every refusal at a step
+_BOILERPLATE = re.compile(  # said in every notice: of a step (Cisco), of what often is the cause (maddy)
+    r"Unknown address error|Other mail system problem"
+    r"|(?:usual|common|frequent|typical) (?:cause|reason)[^.:]{0,300}\.(?!\S)",
+    re.IGNORECASE,
+)
 _MARKS = (  # one stands in every wrapper
     "-'", "->", "recipients (", " said:", " was:", "to me:", "server after", "ed:", " with:", " from ",
 )  # fmt: skip
@@ -113,7 +117,7 @@ class Notice:
     def read(self, share: str) -> Text:
         """What about() gave, folded: once, as thousands of recipients may have the same."""
         if share not in self._read:
-            self._read[share] = Text.of(_IRONPORT.sub(" ", share), reply=False)
+            self._read[share] = Text.of(_BOILERPLATE.sub(" ", share), reply=False)
             self._read[share].spans = {}
         return self._read[share]
 

@@ -190,14 +190,15 @@ def _completed(one: RecipientStatus, words: dict[str, str], whole: str) -> Recip
     return replace(
         one,
         original_recipient=one.original_recipient or ((expanded[1] or expanded[2]) if expanded else None),
-        status=reply.decide(one.status, status if _same_class(one, status) else None),
-        smtp_code=one.smtp_code or (code if _same_class(one, str(code or "")) else None),
+        status=reply.decide(one.status, status if _agrees(one, status) else None),
+        smtp_code=one.smtp_code or (code if _agrees(one, str(code or "")) else None),
         diagnostic_code=one.diagnostic_code or reply.one_line(text),
     )
 
 
-def _same_class(one: RecipientStatus, code: str | None) -> bool:
-    return bool(code) and (not one.status or one.status[0] == (code or " ")[0])
+def _agrees(one: RecipientStatus, code: str | None) -> bool:
+    """Of the same class as the Status field; 5.0.0 also ends what was answered with 4xx until the time was over."""
+    return bool(code) and (one.status in {None, "5.0.0"} or one.status[:1] == (code or " ")[0])
 
 
 def embedded(notice: Notice) -> tuple[Headers, list[RecipientStatus]]:

@@ -20,15 +20,16 @@ from typing import Any
 
 from handlers.events import Event, EventType
 from server.webhooks.signature import new_secret
-from storage import accounts, events, forgetting, webhook_queue, webhooks
+from storage import accounts, events, forgetting, webhook_queue, webhook_tries, webhooks
 from storage.database import Database, locate, migrate
 from tests.e2e.service import free_port
 
 SETTINGS = """\
 authenticate = false
 webhook_networks_allowed = ["127.0.0.0/8"]
-webhook_pause = 0.02
+webhook_pause = 0.005
 """
+_PATIENCE = 1800  # seconds: one of thousands fails 17 times in a row, and then waits for ten minutes
 _BATCHES = 20
 _KILL_SECONDS = (0.5, 4.0)
 _EVENTS_A_KILL = 250
@@ -118,13 +119,15 @@ def _put(db: Database, account: int, count: int) -> None:
 
 
 def _wait(db: Database, log: Path) -> None:
-    end = time.monotonic() + 600
+    end = time.monotonic() + _PATIENCE
     while True:
         with db.reader() as connection:
             shown = webhooks.listing(connection)[0]
             if not shown["queued"] and not webhook_queue.has_news(connection):
                 return
-        assert time.monotonic() < end, (shown, log.read_text()[-2000:])
+            # with their tries, and when the next one is due
+            waiting = webhook_tries.dispatches(connection, None, shown["id"], state="queued")
+        assert time.monotonic() < end, (shown, waiting, log.read_text()[-2000:])
         time.sleep(0.1)
 
 

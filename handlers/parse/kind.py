@@ -19,7 +19,7 @@ def of_text(notice: Notice) -> Kind:
         return Kind.OTHER  # a bounce that somebody forwards proves nothing
     if signs.hard_role and signs.failed_subject and signs.code and signs.names_somebody:
         return failure_or_delay(notice)  # all at once: none of the doubts below applies
-    if _is_read_receipt(notice):
+    if not signs.code and _is_read_receipt(notice):
         return Kind.MDN
     if _is_complaint(notice):
         return Kind.COMPLAINT
@@ -36,12 +36,11 @@ def of_text(notice: Notice) -> Kind:
     points = score(notice)
     if _is_auto_reply(notice, signs.hard_role and points >= THRESHOLD):
         return Kind.AUTO_REPLY
-    if not signs.failed_subject and not signs.code and signs.says("hold"):
+    if not signs.code and signs.says("hold") and (not signs.failed_subject or signs.says("release")):
         return Kind.HELD_NOTICE
     if points >= THRESHOLD:
         return Kind.OTHER if _is_of_a_parcel(notice) else failure_or_delay(notice)
-    answered = signs.null_path and signs.answers  # no person writes so, whatever the language (RFC 3834 3.3)
-    return Kind.AUTO_REPLY if signs.automatic or answered else Kind.OTHER
+    return Kind.AUTO_REPLY if signs.responds else Kind.OTHER
 
 
 def score(notice: Notice) -> int:
@@ -60,6 +59,8 @@ def score(notice: Notice) -> int:
         points -= 4 * (real and notice.original is None and not signs.automatic)  # people write of bounces too
     elif not signs.hard_role and real and signs.prefix("reply") and "in-reply-to" in notice.fields:
         points -= 4  # a help desk's answer
+    elif real and not (signs.hard_role or signs.code or signs.names_somebody or signs.product or notice.original):
+        points -= 3 * (not signs.automatic)  # an office's note of parcels, faxes or payments
     return points
 
 
@@ -103,7 +104,7 @@ def _is_read_receipt(notice: Notice) -> bool:
     """A receipt that lost its report part: "Read:" and hardly a word, or Outlook's winmail.dat alone."""
     receipt = notice.folded_subject.text.startswith(tuple(prefixes("receipt")))
     if not (receipt or notice.signs.prefix("read")):
-        return False
+        return notice.signs.size < SHORT // 2 and not notice.signs.failure and notice.signs.says("receipt")
     return bool(notice.mail.leaf("application/ms-tnef")) or len(notice.text.strip()) < 500
 
 
@@ -143,7 +144,8 @@ def _is_of_a_parcel(notice: Notice) -> bool:
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     """By its subject, or by its words together with a sign that software wrote it."""
     signs = notice.signs
-    if bounce and (signs.failed_subject or signs.failure):
+    coded = signs.null_path and signs.permanent_code and signs.names_somebody
+    if (bounce or coded) and (signs.failed_subject or signs.failure):
         return False
     software = signs.automatic or signs.null_path
     if not signs.failed_subject and _subject_says_so(notice, software):
@@ -159,7 +161,8 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     if away and (software or away > 1 or (signs.answers and short)):
         return True
     thanks = phrases.count("acknowledgement", notice.folded, 2)
-    return bool(thanks and software) or (thanks > 1 and short and not signs.answers)
+    says_so = signs.hard_role or "automat" in notice.folded_subject.text[-40:]
+    return bool(thanks and software) or (thanks > 1 and short and (says_so or not signs.answers))
 
 
 def _subject_says_so(notice: Notice, software: bool) -> bool:

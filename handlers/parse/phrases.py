@@ -20,7 +20,9 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 STEM = 4  # letters of a stem that are looked up
 _WORD = re.compile(r"\w+")
 _STEMMED = re.compile(r"\S*~")
-_JOINED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # scripts whose words stand joined, or take endings
+_JOINED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+)  # scripts whose words stand joined, or take endings
 _PLAIN = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-"} | {
     "\u0131": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ß": "ss", "æ": "ae", "Æ": "ae",
 }  # fmt: skip

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SHORT = 1500  # characters of a text that says one thing
 
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
+_HREF = re.compile(rb"href\s{0,3}=(?:3D)?\s{0,3}[\"']?\s{0,3}https?:", re.IGNORECASE)
+_HTML_BYTES = 64 * 1024
 _CODE = re.compile(  # begins with its digit, as those in reply.py
     r"[45](?:(?<![\w.:/@#=+-].)[0-5]\d[ -]{1,3}(?:[#(\[]?[245]\.\d{1,3}\.\d{1,3}|[<A-Za-z\"'*(])"
     r"|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))"
@@ -49,7 +51,6 @@ _AUTO = (
     "x-auto-reply",
     "x-loop",
     "x-apple-action",
-    "x-cron-env",
 )
 
 
@@ -124,7 +125,11 @@ class Signs:
 
     @lazy
     def link(self) -> bool:
-        return _LINK.search(self.notice.own) is not None
+        """The text prints a link, or the HTML beside it has one under its words."""
+        if _LINK.search(self.notice.own):
+            return True
+        rich = [leaf for leaf in self.notice.mail.leaves[:8] if leaf.type == "text/html"]
+        return any(_HREF.search(leaf.octets(_HTML_BYTES)) for leaf in rich)
 
     @lazy
     def size(self) -> int:
@@ -152,6 +157,19 @@ class Signs:
         if notice.header("x-auto-response-suppress") or any(name in notice.fields for name in _AUTO):
             return True
         return self.signed_as(Kind.AUTO_REPLY)
+
+    @lazy
+    def responds(self) -> bool:
+        """Software wrote it as an answer: alarms and fax servers say "auto-generated" too (RFC 3834 5)."""
+        notice = self.notice
+        if self.null_path or self.answers or self.signed_as(Kind.AUTO_REPLY):
+            return self.automatic or (self.null_path and self.answers)  # no person has both, whatever the language
+        if notice.header("auto-submitted").strip().lower().startswith("auto-replied"):
+            return True
+        if notice.header("x-auto-response-suppress").lower() == "all":
+            return True
+        replies = notice.header("precedence").lower() in {"auto_reply", "auto-reply"}
+        return replies or any(name in notice.fields for name in _AUTO if name != "x-loop")
 
     def signed_as(self, kind: Kind) -> bool:
         """A product's signature says the kind."""

@@ -14,6 +14,7 @@ _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "auth-report", "dmarc"}) 
 _DMARC_FILE = re.compile(
     r"[^\s!]{1,255}![^\s!]{1,255}!\d{6,12}!\d{6,12}(?:![^\s.]{1,60})?\.(?:xml|zip|json)", re.IGNORECASE
 )
+_PACKED = ("application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed")
 _FIELDS_BYTES = 64 * 1024
 
 
@@ -68,4 +69,8 @@ def _is_statistics(notice: Notice) -> bool:
             return True
         if "!" in leaf.filename and _DMARC_FILE.search(leaf.filename[:600]):
             return True
-    return bool(phrases.hit("report", notice.folded_subject)) and not notice.mail.leaf("message/delivery-status")
+    if notice.mail.leaf("message/delivery-status", "message/rfc822"):
+        return False
+    if notice.mail.leaf(*_PACKED) and "dmarc" in (notice.subject[:500] + notice.from_[:300]).lower():
+        return True
+    return phrases.hit("report", notice.folded_subject) is not None

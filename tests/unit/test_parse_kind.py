@@ -148,6 +148,41 @@ def test_fields_of_responders(name: str, value: str, expected: Kind) -> None:
     assert kind("Hello", "Text that says nothing.", **{name: value}) is expected
 
 
+def test_software_that_answers_nothing_is_no_auto_reply() -> None:
+    assert kind("Backup finished", "All disks are fine.", Auto_Submitted="auto-generated") is Kind.OTHER
+    assert kind("Re: Hello", "Ok.", Auto_Submitted="auto-generated") is Kind.AUTO_REPLY
+    assert kind("Hello", "Ok.", path="", Auto_Submitted="auto-generated") is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [(' href="https://mail.example/login"', Kind.OTHER), ("", Kind.FAILURE)],
+)
+def test_a_link_may_hide_under_its_words(href: str, expected: Kind) -> None:
+    raw = (
+        "From: Postmaster <postmaster@dest.example>\r\nSubject: Undelivered messages\r\nContent-Type: text/html\r\n\r\n"
+        f"<p>Messages could not be delivered since your mailbox is full. <a{href}>Log in</a> within 24 hours.</p>"
+    )
+    assert parse(raw.encode(), "x@dest.example").kind is expected
+
+
+@pytest.mark.parametrize(("subject", "expected"), [("DMARC Übersicht", Kind.REPORT), ("Fotos", Kind.OTHER)])
+def test_a_dmarc_aggregate_whose_file_is_named_freely(subject: str, expected: Kind) -> None:
+    assert part("application/gzip; name=r.xml.gz", "H4sI", subject) is expected
+
+
+def test_what_is_held_may_be_called_blocked_if_somebody_can_release_it() -> None:
+    held = "Your message was quarantined. "
+    assert kind("Message blocked", held + "An administrator can release it.", DAEMON, "") is Kind.HELD_NOTICE
+    assert kind("Message blocked", held + "It will not be delivered.", DAEMON, "") is Kind.FAILURE
+
+
+def test_an_office_that_names_nobody_means_no_mail() -> None:
+    said = "could not be delivered."
+    assert kind("Delivery failed", f"Your fax {said}", "noreply@dest.example") is Kind.OTHER
+    assert kind("Delivery failed", f"Your mail to <ann@dest.example> {said}", "noreply@dest.example") is Kind.FAILURE
+
+
 def test_a_bounce_with_auto_submitted_is_a_bounce() -> None:
     assert kind("failure notice", FAILED, DAEMON, "", Auto_Submitted="auto-replied") is Kind.FAILURE
 

@@ -68,8 +68,8 @@ def failure_or_delay(notice: Notice) -> Kind:
     """A delay, unless something final is said or the remote's code is permanent."""
     signs = notice.signs
     subject = phrases.hit("delay", notice.folded_subject)
-    if subject and not signs.failed_subject:
-        return Kind.DELAY
+    if subject and (not signs.failed_subject or (signs.says("delay") and not signs.says("final"))):
+        return Kind.DELAY  # whatever code a transcript of the session has
     if not subject and not signs.says("delay"):
         return Kind.FAILURE
     return Kind.FAILURE if signs.permanent_code or signs.says("final") else Kind.DELAY

@@ -60,9 +60,14 @@ def find(notice: Notice) -> list[Lead]:
             continue
         if rank == 3 and (_after_sender(text, line) or address.lower() in others - notice.to_addresses):
             continue
-        if rank:
+        if rank and not (ranked and _is_cut(address, ranked[-1].address)):
             ranked.append(Lead(start, end, address, rank, line))
     return best(ranked, notice)
+
+
+def _is_cut(address: str, before: str) -> bool:
+    """The one before without its end: some print a reply no further than a limit (Exim's delays)."""
+    return len(address) < len(before) and before.startswith(address)
 
 
 def _named(notice: Notice) -> Iterator[tuple[int, int, str]]:

@@ -51,19 +51,32 @@ def replies(text: str) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     answer: list[str] = []
-    asked = ""
+    asked, closed = "", False
     for line in text[at:].split("\n", _LINES)[1:_LINES]:
         line = line.strip()
         rcpt = _RCPT.match(line)
         if _TALKING.match(line):
             answer, asked = [], rcpt[1].lower() if rcpt else ""
         elif line.startswith("<<<"):
+            if closed and not asked:
+                answer = []  # pipelined: each refusal has its replies, and then a line of sendmail's own
+            closed = False
             answer.append(line[3:].strip())
             if asked:
                 found[asked] = " ".join(answer)
         else:
             _close(line, answer, found)
+            closed = closed or _CODE.match(line) is not None
     return found
+
+
+def end(text: str, start: int, stop: int) -> int:
+    """Where words that begin at `start` end at the latest: before the transcript, and within it with the session."""
+    at = text.find(MARK)
+    if at < 0:
+        return stop
+    mark = text.rfind("\n", 0, at) if start < at else text.find("\n... while talking to ", start)
+    return min(stop, mark) if mark >= start else stop
 
 
 def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
@@ -75,7 +88,8 @@ def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
     inner = line[named.end() :].strip()
     if _CODE.match(inner):  # "554 <a@b>... 550 Host unknown": the mailer's code, then what it was told
         line = inner
-    words = [*answer, line]
+    refused = any(_CODE.match(said) for said in answer)  # the line is what sendmail makes of it
+    words = answer if refused else [*answer, line]
     if key not in found:
         found[key] = " ".join(words)
     elif line not in found[key]:

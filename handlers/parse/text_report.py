@@ -33,6 +33,7 @@ def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
     for index, lead in enumerate(found):
         stop = found[index + 1].line if index + 1 < len(found) else len(text)
         start = _start(text, lead, stop)
+        stop = sendmail.end(text, start, stop)
         more = clean(_reply(text[start : max(start, stop)][: 2 * WORDS]))
         key = lead.address.lower()
         known = words.get(key, "")

@@ -44,6 +44,7 @@ ONLY_OURS = {
     "odd/no-header-separator": "it finds no body",
     "odd/wrong-charset": _NO_DETECTOR,
     "exim/malformed-address": _NO_DETECTOR,
+    "sendmail/lab-text-delay": _NO_DETECTOR,
     "sendmail/v5-hosts": _NO_DETECTOR,
     "sendmail/v5-transcript": _NO_DETECTOR,
     "postfix/text-only": "it reads Postfix in multipart mails only",

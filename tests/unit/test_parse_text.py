@@ -186,7 +186,7 @@ def test_transcripts_tell_who_met_which_reply() -> None:
     )
     assert found == {
         "jo@dest.example": "550-5.1.1 no 550 5.1.1 really 550 5.1.1 <jo@dest.example>... User unknown",
-        "ann@dest.example": "421 busy <ann@dest.example>... Deferred",
+        "ann@dest.example": "421 busy",
     }
 
 
@@ -199,8 +199,30 @@ def test_old_transcripts_have_the_reply_before_the_line_that_names_the_recipient
     )
     assert found == {
         "jo@gone.example": "550 Host unknown (no address)",
-        "ann@dest.example": "550 Not you 554 <ann@dest.example>... Remote protocol error",
+        "ann@dest.example": "550 Not you",
     }
+
+
+def test_each_refusal_of_a_pipelined_session_has_its_own_replies() -> None:
+    found = sendmail.replies(
+        "   ----- Transcript of session follows -----\n... while talking to mx.dest.example.:\n>>> DATA\n"
+        "<<< 552 5.2.2 <ann@dest.example>: full\n554 5.0.0 Service unavailable\n"
+        "<<< 550 5.7.1 Denied\n550 5.1.1 <jo@dest.example>... User unknown\n<<< 554 5.5.1 no valid recipients\n"
+    )
+    assert found == {"jo@dest.example": "550 5.7.1 Denied"}
+
+
+def test_the_words_before_a_transcript_end_with_it() -> None:
+    text = (
+        "   ----- The following addresses had permanent fatal errors -----\n"
+        "<jo@dest.example>\n    (reason: 552 5.2.2 full)\n\n"
+        "   ----- Transcript of session follows -----\n... while talking to mx.dest.example.:\n>>> DATA\n"
+        "<<< 552 5.2.2 full\n... while talking to mx.other.example.:\n<<< 550 5.1.1 nobody here\n"
+    )
+    at, transcript = text.index("<jo"), text.rindex("\n", 0, text.index(sendmail.MARK))
+    assert sendmail.end(text, at, len(text)) == transcript
+    assert sendmail.end(text, text.index("<<< 552"), len(text)) == text.index("\n... while talking to mx.other")
+    assert sendmail.end("no transcript", 0, 5) == 5
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _WRAPPERS = re.compile(
     r"|refused to talk to me:|Remote host said:"
     r"|\b(?:remote|destination|receiving|recipient|target|other) (?:mail |smtp )?(?:host|server|mta|system|side)"
     r" (?:responded|replied|answered|returned|reported|said)(?: with)?:"
-    r"|\b(?:reply|response|answer|error) from (?:the )?(?:\w{1,20} ){0,2}(?:host|server|mta|system|side)(?: was)?:"
+    r"|\b(?:reply|response|answer|error) from (?:the )?(?:\w{1,20} ){0,2}(?:host|server)(?: was)?:"
     r"|(?:response from the remote server|the other server returned) was:"
     r"|\bhost \S{1,255} ?(?:\[[^\]\s]{1,80}\])? said:"
     r"|mail server after .{0,400}?: host \S{1,255} ?(?:\[[^\]\s]{1,80}\])?:",
@@ -30,12 +30,19 @@ _WRAPPERS = re.compile(
 
 _BOILERPLATE = re.compile(  # said in every notice: of a step (Cisco), of what often is the cause (maddy)
     r"Unknown address error|Other mail system problem"
-    r"|(?:usual|common|frequent|typical) (?:cause|reason)[^.:]{0,300}\.(?!\S)",
-    re.IGNORECASE,
+    r"|(?:usual|common|frequent|typical) cause[^.:]{0,300}\.(?!\S)"
 )
 _MARKS = (  # one stands in every wrapper
-    "-'", "->", "recipients (", " said:", " was:", "to me:", "server after", "ed:", " with:", " from ",
+    "-'", "->", "recipients (", " said:", " was:", "to me:", "server after", "ponded:", "plied:", "wered:", "turned:",
+    "ported:", " with:", "server:", "host:",
 )  # fmt: skip
+
+
+_IN_BOILERPLATE = ("address error", "system problem", " cause")  # one stands in each
+
+
+def _without_boilerplate(text: str) -> str:
+    return _BOILERPLATE.sub(" ", text) if any(mark in text for mark in _IN_BOILERPLATE) else text
 
 
 REPLIES = 192 * 1024  # characters of a report's replies that are read at length; 700 lines of RFC 5321 4.5.3.1.5
@@ -117,7 +124,7 @@ class Notice:
     def read(self, share: str) -> Text:
         """What about() gave, folded: once, as thousands of recipients may have the same."""
         if share not in self._read:
-            self._read[share] = Text.of(_BOILERPLATE.sub(" ", share), reply=False)
+            self._read[share] = Text.of(_without_boilerplate(share), reply=False)
             self._read[share].spans = {}
         return self._read[share]
 

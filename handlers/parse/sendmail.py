@@ -70,9 +70,11 @@ def replies(text: str) -> dict[str, str]:
     return found
 
 
-def end(text: str, start: int, stop: int) -> int:
-    """Where words that begin at `start` end at the latest: before the transcript, and within it with the session."""
-    at = text.find(MARK)
+def end(text: str, at: int, start: int, stop: int) -> int:
+    """Where words that begin at `start` end at the latest: before the transcript, and within it with the session.
+
+    `at` is where the transcript is, negative where there is none.
+    """
     if at < 0:
         return stop
     mark = text.rfind("\n", 0, at) if start < at else text.find("\n... while talking to ", start)

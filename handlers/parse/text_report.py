@@ -29,16 +29,16 @@ _EMPTY_LINE = re.compile(r"\n[ \t>]*\n")
 def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
     """Lower-case address -> the words behind it."""
     text = notice.text
+    transcript = text.find(sendmail.MARK)
     words: dict[str, str] = {}
     for index, lead in enumerate(found):
         stop = found[index + 1].line if index + 1 < len(found) else len(text)
         start = _start(text, lead, stop)
-        stop = sendmail.end(text, start, stop)
+        stop = sendmail.end(text, transcript, start, stop)
         more = clean(_reply(text[start : max(start, stop)][: 2 * WORDS]))
         key = lead.address.lower()
         known = words.get(key, "")
         words[key] = known if more in known else f"{known} {more}".strip()
-    transcript = text.find(sendmail.MARK)
     inside = {lead.address.lower() for lead in found if 0 <= transcript < lead.start}
     for key, session in sendmail.replies(text).items():
         if key in inside or reply.read(words.get(key, ""))[0] is None or session[:3] in words[key]:

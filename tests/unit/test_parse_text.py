@@ -219,10 +219,10 @@ def test_the_words_before_a_transcript_end_with_it() -> None:
         "   ----- Transcript of session follows -----\n... while talking to mx.dest.example.:\n>>> DATA\n"
         "<<< 552 5.2.2 full\n... while talking to mx.other.example.:\n<<< 550 5.1.1 nobody here\n"
     )
-    at, transcript = text.index("<jo"), text.rindex("\n", 0, text.index(sendmail.MARK))
-    assert sendmail.end(text, at, len(text)) == transcript
-    assert sendmail.end(text, text.index("<<< 552"), len(text)) == text.index("\n... while talking to mx.other")
-    assert sendmail.end("no transcript", 0, 5) == 5
+    mark = text.index(sendmail.MARK)
+    assert sendmail.end(text, mark, text.index("<jo"), len(text)) == text.rindex("\n", 0, mark)
+    assert sendmail.end(text, mark, text.index("<<< 552"), len(text)) == text.index("\n... while talking to mx.other")
+    assert sendmail.end("no transcript", -1, 0, 5) == 5
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 _LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,200}")  # of the reversed text
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f.:]{3,45}\]")
 _WORD = re.compile(r"[^\s<>@,;:()\[\]\"]{1,200}")
+_LABEL = re.compile(r"(?:(?:orig_|rcpt_)?to|rcpt|recipient|addr(?:ess)?|e?mail|user)=", re.IGNORECASE)  # of log lines
 MOST = 64
 
 
@@ -35,6 +36,9 @@ def _around(text: str, at: int) -> tuple[int, int, str] | None:
     address = text[start:end]
     while address and address[0] in "'`.*=-":  # quotes and list bullets
         address, start = address[1:], start + 1
+    label = _LABEL.match(address) if "=" in address and not bracket else None
+    if label:
+        address, start = address[label.end() :], start + label.end()
     address = address.rstrip("-")
     if address.startswith("@"):
         return None

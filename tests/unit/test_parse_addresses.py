@@ -14,6 +14,8 @@ from handlers.parse import addresses
         ('<"jo smith"@dest.example>', ['"jo smith"@dest.example']),
         ("jo@[192.0.2.1]", ["jo@[192.0.2.1]"]),
         ("* jo@dest.example", ["jo@dest.example"]),
+        ("to=jo@dest.example, RCPT=ann@dest.example dsn=5.1.1", ["jo@dest.example", "ann@dest.example"]),
+        ("<to=jo@dest.example> b=jo=dest.example@rp.example", ["to=jo@dest.example", "b=jo=dest.example@rp.example"]),
         ("jo@dest.example.", ["jo@dest.example"]),
         ("a @ b and @dest.example and jo@", []),
         ("@@@@", []),

@@ -39,7 +39,7 @@ def of_text(notice: Notice) -> Kind:
     if not signs.code and signs.says("hold") and (not signs.failed_subject or signs.says("release")):
         return Kind.HELD_NOTICE
     if points >= THRESHOLD:
-        return Kind.OTHER if _is_of_a_parcel(notice) else failure_or_delay(notice)
+        return Kind.OTHER if _is_of_no_mail(notice) or _is_of_a_member(notice) else failure_or_delay(notice)
     return Kind.AUTO_REPLY if signs.responds else Kind.OTHER
 
 
@@ -113,7 +113,10 @@ def _is_complaint(notice: Notice) -> bool:
     signs = notice.signs
     if signs.signed_as(Kind.COMPLAINT):
         return True
-    if signs.failed_subject or signs.prefix("reply") or not phrases.hit("complaint", notice.folded_subject):
+    if signs.failed_subject or signs.prefix("reply"):
+        return False
+    told = phrases.hit("complaint", notice.folded_subject) or (notice.returned and signs.says("complaint"))
+    if not told:
         return False
     return _DESK.search(notice.from_[:300]) is not None or "x-loop" in notice.fields
 
@@ -132,13 +135,22 @@ def _is_phishing(notice: Notice) -> bool:
     return pushed and not signs.asks
 
 
-def _is_of_a_parcel(notice: Notice) -> bool:
-    """A carrier's note: it names no address of a mailbox and no code."""
+def _is_of_no_mail(notice: Notice) -> bool:
+    """A carrier's note, or bait: it names no address of a mailbox and no code, and brings nothing back."""
     signs = notice.signs
     if signs.null_path or signs.code or signs.names_somebody or notice.original:
         return False
+    if signs.link and not (signs.automatic or signs.answers or signs.product):
+        return True
     text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)
     return phrases.hit("phishing.parcel", text) is not None
+
+
+def _is_of_a_member(notice: Notice) -> bool:
+    """List software that switches a member off, and tells him or its owner why."""
+    signs = notice.signs
+    lists = "x-mailman-version" in notice.fields or "list-id" in notice.fields or not signs.hard_role
+    return lists and not signs.failed_subject and signs.says("membership")
 
 
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:

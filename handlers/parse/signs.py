@@ -28,6 +28,7 @@ _ROLE = re.compile(
     r"|quarantine|support|-(?:owner|bounces|request)@|moderat|system|service",
     re.IGNORECASE,
 )
+_LIST = re.compile(r"-(?:owner|bounces|request)@", re.IGNORECASE)
 _PRODUCT = (
     "x-failed-recipients",
     "x-ms-exchange-message-is-ndr",
@@ -180,6 +181,8 @@ class Signs:
         """A field that only delivery notices have."""
         signature = self.notice.signature
         scanner = signature is not None and signature.product == "MailScanner"  # "generated": its own words
+        if "x-mailman-version" in self.notice.fields and _LIST.search(self.notice.from_[:300]):
+            return True  # the list's owner writes, no member
         return scanner or any(name in self.notice.fields for name in _PRODUCT)
 
     @lazy

@@ -14,7 +14,14 @@ _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "auth-report", "dmarc"}) 
 _DMARC_FILE = re.compile(
     r"[^\s!]{1,255}![^\s!]{1,255}!\d{6,12}!\d{6,12}(?:![^\s.]{1,60})?\.(?:xml|zip|json)", re.IGNORECASE
 )
-_PACKED = ("application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed")
+_AGGREGATE = (
+    "application/gzip",
+    "application/x-gzip",
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/xml",
+    "text/xml",
+)
 _FIELDS_BYTES = 64 * 1024
 
 
@@ -71,6 +78,6 @@ def _is_statistics(notice: Notice) -> bool:
             return True
     if notice.mail.leaf("message/delivery-status", "message/rfc822"):
         return False
-    if notice.mail.leaf(*_PACKED) and "dmarc" in (notice.subject[:500] + notice.from_[:300]).lower():
+    if notice.mail.leaf(*_AGGREGATE) and "dmarc" in (notice.subject[:500] + notice.from_[:300]).lower():
         return True
     return phrases.hit("report", notice.folded_subject) is not None

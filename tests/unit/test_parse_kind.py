@@ -166,7 +166,7 @@ def test_a_link_may_hide_under_its_words(href: str, expected: Kind) -> None:
     assert parse(raw.encode(), "x@dest.example").kind is expected
 
 
-@pytest.mark.parametrize(("subject", "expected"), [("DMARC Übersicht", Kind.REPORT), ("Fotos", Kind.OTHER)])
+@pytest.mark.parametrize(("subject", "expected"), [("DMARC overview", Kind.REPORT), ("Photos", Kind.OTHER)])
 def test_a_dmarc_aggregate_whose_file_is_named_freely(subject: str, expected: Kind) -> None:
     assert part("application/gzip; name=r.xml.gz", "H4sI", subject) is expected
 
@@ -175,6 +175,17 @@ def test_what_is_held_may_be_called_blocked_if_somebody_can_release_it() -> None
     held = "Your message was quarantined. "
     assert kind("Message blocked", held + "An administrator can release it.", DAEMON, "") is Kind.HELD_NOTICE
     assert kind("Message blocked", held + "It will not be delivered.", DAEMON, "") is Kind.FAILURE
+
+
+def test_a_desk_that_brings_the_mail_back_complains_in_its_text() -> None:
+    said = "This message has been reported as spam by the recipient."
+    for desk, expected in (("fbl@isp.example", Kind.COMPLAINT), ("jo@isp.example", Kind.OTHER)):
+        raw = (
+            f"From: {desk}\r\nSubject: Your invoice\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+            f"--b\r\n\r\n{said}\r\n"
+            "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: Your invoice\r\n\r\nHello\r\n--b--\r\n"
+        )
+        assert parse(raw.encode(), desk).kind is expected
 
 
 def test_an_office_that_names_nobody_means_no_mail() -> None:

@@ -9,6 +9,7 @@ from handlers.words import Kind
 
 THRESHOLD = 6  # points from which a text is taken for a delivery notice
 _RETURNED = ("returned mail", "mail returned", "message returned", "returned to sender")
+_TAG = re.compile(r"[\[【(][^\]】)]{1,40}[\]】)] ?")
 _DESK = re.compile(r"abuse|feedback|fbl|complaint|scomp|staff@|spam|postmaster", re.IGNORECASE)
 
 
@@ -138,9 +139,9 @@ def _is_phishing(notice: Notice) -> bool:
 def _is_of_no_mail(notice: Notice) -> bool:
     """A carrier's note, or bait: it names no address of a mailbox and no code, and brings nothing back."""
     signs = notice.signs
-    if signs.null_path or signs.code or signs.names_somebody or notice.original:
+    if signs.code or signs.names_somebody or notice.original or (signs.null_path and signs.hard_role):
         return False
-    if signs.link and not (signs.automatic or signs.answers or signs.product):
+    if signs.link and not (signs.null_path or signs.automatic or signs.answers or signs.product):
         return True
     text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)
     return phrases.hit("phishing.parcel", text) is not None
@@ -156,7 +157,7 @@ def _is_of_a_member(notice: Notice) -> bool:
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     """By its subject, or by its words together with a sign that software wrote it."""
     signs = notice.signs
-    coded = signs.null_path and signs.permanent_code and signs.names_somebody
+    coded = signs.null_path and signs.names_somebody and (signs.permanent_code or signs.machine)
     if (bounce or coded) and (signs.failed_subject or signs.failure):
         return False
     software = signs.automatic or signs.null_path
@@ -169,8 +170,9 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     if signs.failed_subject:
         return False
     short = signs.size < SHORT // 2
-    away = phrases.count("absence", notice.folded, 2) + signs.says("left")
-    if away and (software or away > 1 or (signs.answers and short)):
+    absent, left = phrases.count("absence", notice.folded, 2), signs.says("left")
+    plain = signs.answers and short and (left or "in-reply-to" not in notice.fields)  # people tell of holidays too
+    if absent + left > 1 or ((absent or left) and (software or plain)):
         return True
     thanks = phrases.count("acknowledgement", notice.folded, 2)
     says_so = signs.hard_role or "automat" in notice.folded_subject.text[-40:]
@@ -179,10 +181,12 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
 
 def _subject_says_so(notice: Notice, software: bool) -> bool:
     """ "Automatic reply: ..."; a word further behind wants support, since people write of holidays too."""
-    found = phrases.group("auto_subject").find(notice.signs.subject_words)
-    if found is None:
+    words = notice.signs.subject_words
+    starts = [start for start, _, _ in phrases.group("auto_subject").all(words)]
+    if not starts:
         return False
-    if software or found[0] < 6 or "automat" in notice.folded_subject.text:
+    tag = _TAG.match(words.text)  # "[Help desk] We have received ..."
+    if software or min(starts) < 6 + (tag.end() if tag else 0) or "automat" in notice.folded_subject.text:
         return True
     if phrases.hit("left", notice.folded_subject):
         return True

@@ -22,9 +22,14 @@ _CODE = re.compile(  # begins with its digit, as those in reply.py
     r"|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))"
 )
 _PERMANENT = re.compile(r"5(?:(?<![\w.:/@#=+-].)[0-5]\d[ -]|(?<![\d.].)\.\d\.\d{1,3}(?![\d.]))")
-_ROLE = re.compile(
+_NO_ANSWER = (
     r"no-?reply|do-?not-?reply|pas-?repondre|no-?responder|nicht-?antworten|keine-?antwort|nao-?responda"
-    r"|non-?rispondere|ikke-?svar|svar-?ej|majordomo|sympa|admin|notif|security|filter|gateway|anti-?spam|virus"
+    r"|non-?rispondere|ikke-?svar|svar-?ikke|svar-?ej|ala-?vastaa|ei-?vastausta|neodpov|nie-?odpowiada|nie-?odpisuj"
+    r"|ne-?otve|ne-?valasz|yanitlama|niet-?beantwoord"
+)
+_MACHINE = re.compile(_NO_ANSWER, re.IGNORECASE)
+_ROLE = re.compile(
+    rf"{_NO_ANSWER}|majordomo|sympa|admin|notif|security|filter|gateway|anti-?spam|virus"
     r"|quarantine|support|-(?:owner|bounces|request)@|moderat|system|service",
     re.IGNORECASE,
 )
@@ -76,6 +81,11 @@ class Signs:
     def role(self) -> bool:
         """From is an office or a machine, no person."""
         return self.hard_role or _ROLE.search(self.notice.from_[:300]) is not None
+
+    @lazy
+    def machine(self) -> bool:
+        """From wants no answer: a person's mailbox, which may be away, does."""
+        return _MACHINE.search(self.notice.from_[:300]) is not None
 
     @lazy
     def null_path(self) -> bool:

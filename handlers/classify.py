@@ -1,7 +1,8 @@
 """The step classify: what a reply, or a notice's own words, mean. Pure; the knowledge is in handlers/rules/.
 
 Asked in this order, and the first that answers wins: rules with words over the recipient's reply, the same rules
-over the notice's text, words that say little, the status (RFC 3463), the reply code (RFC 5321 4.2), the guess.
+over the notice's text, words that say little, the status (RFC 3463), the reply code (RFC 5321 4.2), the guess. A guess
+that is very sure goes before a status or a code that names no case.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.bounce import NO_BOUNCE, Verdict
-from handlers.evidence import Evidence, Key, Notice, Text
+from handlers.evidence import VAGUE, Evidence, Key, Notice, Text
 from handlers.guess import Guesser
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
@@ -20,6 +21,7 @@ from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
+SURE = 0.8  # how sure a guess must be of itself to go before a status or a code that names no case
 _NO_TEXT = Text("", frozenset(), reply=True)
 _UNSPACED = re.compile("[\u2e80-\uffff]")
 
@@ -105,10 +107,18 @@ class Classifier:
         for text, numbers in self._stages(evidence):
             hits = self._hits(numbers, text, evidence)
             for rule, span in hits:
+                sure = self._sure_guess(evidence) if not rule.patterns and evidence.status[2:] in VAGUE else None
+                if sure:
+                    return sure
                 runner_up = next((other.id for other, _ in hits if other is not rule), None)
                 type_, category = self._effect(evidence, rule.reason, rule.permanent)
                 return Verdict(rule.reason, type_, category, rule.id, span, runner_up=runner_up)
         return self._guess(evidence)
+
+    def _sure_guess(self, evidence: Evidence) -> Verdict | None:
+        """What the words of a reply very probably mean, where status and code name no case."""
+        verdict = self._guess(evidence)
+        return verdict if verdict.guess and verdict.confidence >= SURE else None
 
     def _guess(self, evidence: Evidence) -> Verdict:
         text = next(evidence.texts(), None)

@@ -11,6 +11,8 @@ from handlers.rule import Provider, Rule
 
 # Details of a status that nobody fills in by default.
 CLEAR = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "4.6", "7.20", "7.23", "7.25", "7.26"})
+# Details that name no case: "other" of each subject (RFC 3463 3), and "not authorized", which many send for anything.
+VAGUE = frozenset({"", "0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1"})
 # An outer server's own words around the reply that it got (Cisco, Exchange, Barracuda, Postfix, Exim, qmail, Gmail,
 # slimta).
 _WRAPPERS = re.compile(

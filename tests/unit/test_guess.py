@@ -10,6 +10,7 @@ from handlers.classify import Classifier
 from handlers.folding import fold
 from handlers.guess import Guesser, features, train
 from handlers.report import RecipientStatus, Report
+from handlers.rule import Example
 from handlers.ruleset import load
 from handlers.words import Action, BounceType, Kind, Reason
 from tests.model import train_guess
@@ -88,6 +89,22 @@ def test_a_guess_is_marked() -> None:
     assert (verdict.guess, verdict.rule, verdict.reason) == (True, "guess", Reason.MAILBOX_FULL)
     assert MODEL.threshold <= verdict.confidence < 1
     assert verdict.type in {BounceType.HARD, BounceType.SOFT}
+
+
+SURE = "the recipient has set up a filter against your address"
+
+
+@pytest.mark.parametrize("codes", ["550 5.7.1", "550 5.0.0", "554 5.7.0", "451"])
+def test_a_sure_guess_goes_before_codes_that_name_no_case(codes: str) -> None:
+    verdict = Classifier(load()).judge(Example(f"{codes} {SURE}"))
+    assert (verdict.guess, verdict.reason) == (True, Reason.RECIPIENT_FILTERED)
+
+
+@pytest.mark.parametrize(
+    ("reply", "rule"), [(f"550 5.2.1 {SURE}", "status.2_1"), ("550 5.7.1 Sorry, not today", "status.5_7_1")]
+)
+def test_no_guess_goes_before_a_status_that_names_a_case_nor_an_unsure_one(reply: str, rule: str) -> None:
+    assert Classifier(load()).judge(Example(reply)).rule == rule
 
 
 def test_a_rule_beats_the_guess() -> None:

@@ -144,7 +144,7 @@ def _is_of_no_mail(notice: Notice) -> bool:
     if signs.link and not (signs.null_path or signs.automatic or signs.answers or signs.product):
         return True
     text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)
-    return phrases.hit("phishing.parcel", text) is not None
+    return phrases.hit("phishing.parcel", text) is not None or phrases.hit("mail", text) is None
 
 
 def _is_of_a_member(notice: Notice) -> bool:

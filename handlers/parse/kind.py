@@ -18,8 +18,8 @@ def of_text(notice: Notice) -> Kind:
     signs = notice.signs
     if signs.prefix("forward") and not (signs.hard_role and signs.null_path):
         return Kind.OTHER  # a bounce that somebody forwards proves nothing
-    if signs.hard_role and signs.failed_subject and signs.code and signs.names_somebody:
-        return failure_or_delay(notice)  # all at once: none of the doubts below applies
+    if _is_certain(notice):
+        return failure_or_delay(notice)  # none of the doubts below applies
     if not signs.code and _is_read_receipt(notice):
         return Kind.MDN
     if _is_complaint(notice):
@@ -42,6 +42,14 @@ def of_text(notice: Notice) -> Kind:
     if points >= THRESHOLD:
         return Kind.OTHER if _is_of_no_mail(notice) or _is_of_a_member(notice) else failure_or_delay(notice)
     return Kind.AUTO_REPLY if signs.responds else Kind.OTHER
+
+
+def _is_certain(notice: Notice) -> bool:
+    """All of a bounce's marks at once, or the field that Exim and Gmail write and no responder does."""
+    signs = notice.signs
+    if signs.null_path and "x-failed-recipients" in notice.fields:
+        return True
+    return signs.hard_role and signs.failed_subject and signs.code and signs.names_somebody
 
 
 def score(notice: Notice) -> int:

@@ -194,6 +194,11 @@ def test_an_office_that_names_nobody_means_no_mail() -> None:
     assert kind("Delivery failed", f"Your mail to <ann@dest.example> {said}", "noreply@dest.example") is Kind.FAILURE
 
 
+def test_a_field_of_exim_makes_a_bounce_in_any_language() -> None:
+    assert kind("Re: Hello", "Nieznane slowa.", path="", X_Failed_Recipients="jo@dest.example") is Kind.FAILURE
+    assert kind("Re: Hello", "Nieznane slowa.", X_Failed_Recipients="jo@dest.example") is Kind.OTHER
+
+
 def test_a_bounce_with_auto_submitted_is_a_bounce() -> None:
     assert kind("failure notice", FAILED, DAEMON, "", Auto_Submitted="auto-replied") is Kind.FAILURE
 

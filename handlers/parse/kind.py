@@ -66,6 +66,8 @@ def score(notice: Notice) -> int:
     if not signs.role:
         points -= 4 * signs.prefix("reply") + 4 * (real and "in-reply-to" in notice.fields)
         points -= 4 * (real and notice.original is None and not signs.automatic)  # people write of bounces too
+        if signs.automatic and not (signs.failed_subject or signs.code or signs.product or notice.original):
+            points -= 3  # an absence told in words that no table has
     elif not signs.hard_role and real and signs.prefix("reply") and "in-reply-to" in notice.fields:
         points -= 4  # a help desk's answer
     elif real and not (signs.hard_role or signs.code or signs.names_somebody or signs.product or notice.original):
@@ -180,6 +182,7 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     short = signs.size < SHORT // 2
     absent, left = phrases.count("absence", notice.folded, 2), signs.says("left")
     plain = signs.answers and short and (left or "in-reply-to" not in notice.fields)  # people tell of holidays too
+    plain = plain and "?" not in notice.own
     if absent + left > 1 or ((absent or left) and (software or plain)):
         return True
     thanks = phrases.count("acknowledgement", notice.folded, 2)

@@ -194,6 +194,19 @@ def test_an_office_that_names_nobody_means_no_mail() -> None:
     assert kind("Delivery failed", f"Your mail to <ann@dest.example> {said}", "noreply@dest.example") is Kind.FAILURE
 
 
+def test_a_responder_in_unknown_words_is_no_bounce() -> None:
+    said = "Xyzzy plugh does not exist, bob@dest.example."
+    assert kind("Plugh: Hello", said, path="", Auto_Submitted="auto-replied") is Kind.AUTO_REPLY
+    assert kind("Plugh: Hello", said, DAEMON, "", Auto_Submitted="auto-replied") is Kind.FAILURE
+    assert kind("Undeliverable: Hello", said, path="", Auto_Submitted="auto-replied") is Kind.FAILURE
+
+
+def test_who_asks_answers_himself() -> None:
+    moved = "Did you get my new address?"
+    assert kind("Re: Hello", moved, In_Reply_To="<x@sender.example>") is Kind.OTHER
+    assert kind("Re: Hello", moved[:-1] + ".", In_Reply_To="<x@sender.example>") is Kind.AUTO_REPLY
+
+
 def test_a_field_of_exim_makes_a_bounce_in_any_language() -> None:
     assert kind("Re: Hello", "Nieznane slowa.", path="", X_Failed_Recipients="jo@dest.example") is Kind.FAILURE
     assert kind("Re: Hello", "Nieznane slowa.", X_Failed_Recipients="jo@dest.example") is Kind.OTHER

@@ -167,11 +167,15 @@ def _is_of_a_member(notice: Notice) -> bool:
 def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     """By its subject, or by its words together with a sign that software wrote it."""
     signs = notice.signs
+    software = signs.automatic or signs.null_path
+    told = not signs.failed_subject and _subject_says_so(notice, software)
+    absent = phrases.count("absence", notice.folded, 2)
     coded = signs.null_path and signs.names_somebody and (signs.permanent_code or signs.machine)
+    # a person who is away writes of codes, or wants us to believe them; an office has its software report so
+    coded = coded and (signs.role or not (told or absent))
     if (bounce or coded) and (signs.failed_subject or signs.failure):
         return False
-    software = signs.automatic or signs.null_path
-    if not signs.failed_subject and _subject_says_so(notice, software):
+    if told:
         return True
     if signs.size > 4 * SHORT:
         return False
@@ -180,7 +184,7 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     if signs.failed_subject:
         return False
     short = signs.size < SHORT // 2
-    absent, left = phrases.count("absence", notice.folded, 2), signs.says("left")
+    left = signs.says("left")
     plain = signs.answers and short and (left or "in-reply-to" not in notice.fields)  # people tell of holidays too
     plain = plain and "?" not in notice.own
     if absent + left > 1 or ((absent or left) and (software or plain)):

@@ -60,14 +60,15 @@ def find(notice: Notice) -> list[Lead]:
             continue
         if rank == 3 and (_after_sender(text, line) or address.lower() in others - notice.to_addresses):
             continue
-        if rank and not (ranked and _is_cut(address, ranked[-1].address)):
+        if rank and not (ranked and _is_cut(text, start, end, ranked[-1].address)):
             ranked.append(Lead(start, end, address, rank, line))
     return best(ranked, notice)
 
 
-def _is_cut(address: str, before: str) -> bool:
-    """The one before without its end: some print a reply no further than a limit (Exim's delays)."""
-    return len(address) < len(before) and before.startswith(address)
+def _is_cut(text: str, start: int, end: int, before: str) -> bool:
+    """ "<jo@dest.ex": the one before without its end, where a reply is printed to a limit (Exim's delays)."""
+    open_ = text[start - 1 : start] == "<" and text[end : end + 1] != ">"
+    return open_ and len(before) > end - start and before.startswith(text[start:end])
 
 
 def _named(notice: Notice) -> Iterator[tuple[int, int, str]]:

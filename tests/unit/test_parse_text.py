@@ -26,6 +26,12 @@ def names(text: str, head: str = HEAD) -> list[str]:
             ["jo@dest.example", "ann@dest.example"],
         ),
         ("Delivery failed:\n\n  * jo@dest.example\n  * ann@dest.example\n", ["jo@dest.example", "ann@dest.example"]),
+        (
+            "Delivery failed:\n\n<jo@dest.example.br>:\n550 no\n\n<jo@dest.example>:\n550 no\n",
+            ["jo@dest.example.br", "jo@dest.example"],  # none is the other one cut off
+        ),
+        ("Delivery failed:\n\n  jo@dest.example.br\n  jo@dest.example\n", ["jo@dest.example.br", "jo@dest.example"]),
+        ("Delivery failed:\n\n  jo@dest.example\n    450 4.2.0 <jo@dest\n", ["jo@dest.example"]),
         ("Delivery failed.\nRecipient: jo@dest.example\nContact: help@dest.example\n", ["jo@dest.example"]),
         (
             "Zustellung fehlgeschlagen.\nEmpfänger: <jo@dest.example>\nAbsender: <x@sender.example>\n",

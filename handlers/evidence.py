@@ -29,26 +29,22 @@ _WRAPPERS = re.compile(
     re.IGNORECASE,
 )
 
-
-_BOILERPLATE = re.compile(  # said in every notice: of a step (Cisco), of what often is the cause (maddy)
-    r"Unknown address error|Other mail system problem"
-    r"|(?:usual|common|frequent|typical) cause[^.:]{0,300}\.(?!\S)"
-)
 _MARKS = (  # one stands in every wrapper
     "-'", "->", "recipients (", " said:", " was:", "to me:", "server after", "ponded:", "plied:", "wered:", "turned:",
     "ported:", " with:", "server:", "host:",
 )  # fmt: skip
-
-
+_BOILERPLATE = re.compile(  # said in every notice: of a step (Cisco), of what often is the cause (maddy)
+    r"Unknown address error|Other mail system problem"
+    r"|(?:usual|common|frequent|typical) cause[^.:]{0,300}\.(?!\S)"
+)
 _IN_BOILERPLATE = ("address error", "system problem", " cause")  # one stands in each
+
+REPLIES = 192 * 1024  # characters of a report's replies that are read at length; 700 lines of RFC 5321 4.5.3.1.5
+SHORT = 160  # and of each reply after those
 
 
 def _without_boilerplate(text: str) -> str:
     return _BOILERPLATE.sub(" ", text) if any(mark in text for mark in _IN_BOILERPLATE) else text
-
-
-REPLIES = 192 * 1024  # characters of a report's replies that are read at length; 700 lines of RFC 5321 4.5.3.1.5
-SHORT = 160  # and of each reply after those
 
 
 def unwrapped(reply: str) -> list[str]:

@@ -32,7 +32,7 @@ def asking(connection: Connection) -> Iterator[Ask]:
 
             yield ask
     except errors as error:
-        sql, values = asked[-1] if asked else ("", {})
+        sql, values = asked[-1] if asked else ("", {})  # the driver does not say which of them failed
         raise DBAPIError.instance(sql, dict(values), error, errors, dialect=dialect) from error
 
 

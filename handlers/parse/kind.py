@@ -8,7 +8,6 @@ from handlers.parse.signs import SHORT, prefixes
 from handlers.words import Kind
 
 THRESHOLD = 6  # points from which a text is taken for a delivery notice
-_RETURNED = ("returned mail", "mail returned", "message returned", "returned to sender")
 _TAG = re.compile(r"[\[【(][^\]】)]{1,40}[\]】)] ?")
 _DESK = re.compile(r"abuse|feedback|fbl|complaint|scomp|staff@|spam|postmaster", re.IGNORECASE)
 
@@ -94,7 +93,7 @@ def gave_up(notice: Notice) -> bool:
 def returned(notice: Notice) -> bool:
     """The subject says that the mail came back: nobody returns what he goes on trying with (nullmailer)."""
     subject = notice.folded_subject
-    return any(words in subject.text for words in _RETURNED) and phrases.hit("delay", subject) is None
+    return phrases.hit("returned", subject) is not None and phrases.hit("delay", subject) is None
 
 
 def says_final(words: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from handlers.bounce import NO_BOUNCE, Verdict
 from handlers.evidence import VAGUE, Evidence, Key, Notice, Text
 from handlers.guess import Guesser
+from handlers.phrases import UNSPACED
 from handlers.profiles import table
 from handlers.report import RecipientStatus, Report
 from handlers.rule import Example, Rule
@@ -23,7 +24,6 @@ BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
 SURE = 0.8  # how sure a guess must be of itself to go before a status or a code that names no case
 _NO_TEXT = Text("", frozenset(), reply=True)
-_UNSPACED = re.compile("[\u2e80-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Classifier:
                     found.add(number)
         if text.squeezed:
             found.update(self._ruleset.squeezed)
-        if not text.folded.isascii() and _UNSPACED.search(text.folded):
+        if not text.folded.isascii() and UNSPACED.search(text.folded):
             found.update(self._ruleset.unspaced)
         return found
 

@@ -30,6 +30,7 @@ class BadPattern(ValueError):
 
 # a space at an end, dots for words that nothing follows, a mark that is a second space once folded
 _NEVER = re.compile(r"^\^? | \$?$|\.\.\.\$?$| [-_/=#&+~%] ")
+UNSPACED = re.compile("[\u2e80-\uffff]")  # scripts that part no words
 Segment = tuple[frozenset[str], ...]  # for each literal form of a piece, the whole words it is made of
 
 
@@ -81,10 +82,12 @@ def compile_pattern(source: str) -> Pattern:
     branches = _alternatives(reader)
     if reader.peek():
         raise BadPattern(f"')' without '(' at {reader.at}")
-    spaced = all(ord(char) < 0x2E80 for char in source)
+    spaced = not UNSPACED.search(source)
     segments = tuple(_segments(branch) for branch in branches)
     if spaced and not all(segments):
         raise BadPattern("no whole word is sure to be in it; begin and end words with a space")
+    if not spaced and not all(UNSPACED.search(form) for branch in branches for form in _strings(branch)):
+        raise BadPattern("a form of it is in Latin letters alone, which part words; write that as its own pattern")
     steps = max(_steps(branch) for branch in branches)
     if steps > MAX_STEPS:
         raise BadPattern(f"its repeats multiply to {steps} ways, more than {MAX_STEPS}; use fewer or smaller gaps")

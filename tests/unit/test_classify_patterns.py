@@ -99,6 +99,8 @@ def test_patterns(pattern: str, yes: str, no: str) -> None:
         ("some words ...", "never match"),
         ("name & address", "never match"),
         ("^ word", "never match"),
+        ("(邮箱|mailbox) full", "Latin letters alone"),
+        ("(邮箱)?full", "Latin letters alone"),
     ],
 )
 def test_what_is_refused(pattern: str, why: str) -> None:

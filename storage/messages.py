@@ -50,8 +50,9 @@ def register(
     if kind not in KINDS:
         raise ValueError(f"the kind of a message is {' or '.join(KINDS)}, not {kind!r}")
     check(message_id, envelope_id, recipients)
+    account_id = accounts.ensure(connection, account_name).id
     row = {
-        "account_id": accounts.ensure(connection, account_name).id,
+        "account_id": account_id,
         "message_id": message_id,
         "envelope_id": envelope_id,
         "subject": subject,
@@ -60,7 +61,7 @@ def register(
         "sent_at": sent_at,
         "created_at": datetime.now(UTC),
     }
-    made = _deliver(connection, _ensure(connection, row), recipients)
+    made = _deliver(connection, _ensure(connection, row), account_id, recipients)
     if not fresh:
         tokens = (each.token for each in made if each.token)
         waiting.mark(connection, (message_id, *filter(None, [envelope_id]), *tokens))
@@ -107,10 +108,13 @@ def filling_gaps(connection: Connection) -> Insert:
     return new.on_conflict_do_update(index_elements=["account_id", "message_id"], set_=filled)
 
 
-def _deliver(connection: Connection, key: int, recipients: Sequence[tuple[str, str | None]]) -> list[Delivery]:
+def _deliver(
+    connection: Connection, key: int, account_id: int, recipients: Sequence[tuple[str, str | None]]
+) -> list[Delivery]:
     wanted = [(recipient, token.lower() if token else None) for recipient, token in recipients]
+    sent = {"message_id": key, "account_id": account_id}
     rows = [
-        {"message_id": key, "recipient": recipient, "recipient_key": address_key(recipient), "token": token}
+        {**sent, "recipient": recipient, "recipient_key": address_key(recipient), "token": token}
         for recipient, token in wanted
     ]
     present: dict[tuple[str, str | None], Delivery] = {}

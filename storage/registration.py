@@ -71,7 +71,7 @@ def register(
         if _chosen(known.get((of.id, recipient.address), ()), recipient) is None
     ]
     if missing:
-        _insert(connection, missing, mint)
+        _insert(connection, account, missing, mint)
         known = _known(connection, places)
     waiting.mark(connection, _named(new))
     return [_registered(of, recipient, known.get((of.id, recipient.address), ())) for of, recipient in wanted]
@@ -139,10 +139,13 @@ def _chosen(known: Sequence[tuple[int, str | None]], wanted: Recipient) -> tuple
     return next((each for each in known if each[1] == token), None)
 
 
-def _insert(connection: Connection, missing: Sequence[tuple[int, Recipient]], mint: Callable[[str], str]) -> None:
+def _insert(
+    connection: Connection, account: Account, missing: Sequence[tuple[int, Recipient]], mint: Callable[[str], str]
+) -> None:
     rows = [
         {
             "message_id": key,
+            "account_id": account.id,
             "recipient": each.address,
             "recipient_key": address_key(each.address),
             "token": mint(each.address) if each.token == "" else each.token and each.token.lower(),

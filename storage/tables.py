@@ -56,6 +56,7 @@ class Delivery(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_delivery_message_id_recipient_key", "message_id", "recipient_key"),
+        Index("ix_delivery_account_id_id", "account_id", "id"),
         Index(
             "uq_delivery_tokenless",
             "message_id",
@@ -68,6 +69,7 @@ class Delivery(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     message_id: int = Field(foreign_key="message.id", sa_type=Key)
+    account_id: int = Field(sa_column_kwargs={"server_default": "0"})  # its message's, for lists
     recipient: str = Field(sa_type=ADDRESS)
     recipient_key: str = Field(sa_type=ADDRESS, index=True)  # in lower case, as a bounce has it
     token: str | None = Field(sa_type=CleanText, unique=True)

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine, inspect, text
 from sqlmodel import SQLModel
 
-from storage import captures, migrations, positions, schema
+from storage import captures, messages, migrations, positions, schema
 from storage.database import FILE_NAME, Database, DatabaseUnusable, locate, migrate
 from storage.migrations import HEAD
 
@@ -33,6 +33,16 @@ def test_migrates_up_down_and_up_again(empty_url: URL) -> None:
     assert tables(empty_url) == {"alembic_version"}
     migrate(empty_url)
     assert tables(empty_url) == made == {*SQLModel.metadata.tables, "alembic_version"}
+
+
+def test_deliveries_of_before_get_the_account_of_their_message(database: Database) -> None:
+    with database.writer() as connection:
+        for name in ("shop", "other"):
+            messages.register(connection, name, [(f"ann@{name}.example", None)], message_id="<m@s.example>")
+        migrations.downgrade(connection, "0016")
+        migrations.upgrade(connection)
+        told = "SELECT d.account_id, m.account_id FROM delivery d JOIN message m ON m.id = d.message_id ORDER BY d.id"
+        assert connection.execute(text(told)).all() == [(1, 1), (2, 2)]
 
 
 def test_the_migrated_schema_is_the_metadata(database: Database) -> None:

@@ -25,7 +25,7 @@ def of_text(notice: Notice) -> Kind:
         return Kind.COMPLAINT
     if not signs.failed_subject and phrases.hit("hold", signs.subject_words) and not signs.asks:
         return Kind.HELD_NOTICE
-    if ("list-id" in notice.fields or "list-unsubscribe" in notice.fields) and not (signs.hard_role or signs.null_path):
+    if _is_of_a_list(notice):
         return Kind.OTHER
     if _is_phishing(notice):
         return Kind.OTHER
@@ -41,6 +41,14 @@ def of_text(notice: Notice) -> Kind:
     if points >= THRESHOLD:
         return Kind.OTHER if _is_of_no_mail(notice) or _is_of_a_member(notice) else failure_or_delay(notice)
     return Kind.AUTO_REPLY if signs.responds else Kind.OTHER
+
+
+def _is_of_a_list(notice: Notice) -> bool:
+    """A post or a newsletter. List software that refuses a post has these fields as well (RFC 2369, RFC 2919)."""
+    signs = notice.signs
+    if not ("list-id" in notice.fields or "list-unsubscribe" in notice.fields):
+        return False
+    return not (signs.hard_role or signs.null_path or (signs.product and signs.failed_subject))
 
 
 def _is_certain(notice: Notice) -> bool:

@@ -88,6 +88,7 @@ def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
         return
     key = named[1].lower()
     inner = line[named.end() :].strip()
+    answer = [said for said in answer if not _is_for_another(said, key, inner)]
     if _CODE.match(inner):  # "554 <a@b>... 550 Host unknown": the mailer's code, then what it was told
         line = inner
     refused = any(_CODE.match(said) for said in answer)  # the line is what sendmail makes of it
@@ -96,6 +97,12 @@ def _close(line: str, answer: list[str], found: dict[str, str]) -> None:
         found[key] = " ".join(words)
     elif line not in found[key]:
         found[key] += " " + line
+
+
+def _is_for_another(said: str, key: str, inner: str) -> bool:
+    """A reply of the session that met another recipient: it names him, or is final where this one waits on."""
+    named = _NAMED.match(said)
+    return (named is not None and named[1].lower() != key) or (inner.startswith("Deferred") and said.startswith("5"))
 
 
 def coded(text: str) -> tuple[str, ...]:

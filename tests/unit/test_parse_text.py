@@ -218,6 +218,17 @@ def test_each_refusal_of_a_pipelined_session_has_its_own_replies() -> None:
     assert found == {"jo@dest.example": "550 5.7.1 Denied"}
 
 
+def test_who_waits_on_has_not_met_the_reply_to_another() -> None:
+    for reply in ("550 5.1.1 <jo@dest.example>... User unknown", "550 nobody here"):
+        found = sendmail.replies(
+            "   ----- Transcript of session follows -----\n... while talking to mx.dest.example.:\n"
+            f">>> RCPT To:<jo@dest.example>\n<<< {reply}\n550 5.1.1 <jo@dest.example>... User unknown\n"
+            "<ann@slow.example>... Deferred: Connection timed out with mx.slow.example.\n"
+        )
+        assert found["ann@slow.example"] == "<ann@slow.example>... Deferred: Connection timed out with mx.slow.example."
+        assert found["jo@dest.example"].startswith(reply)
+
+
 def test_the_words_before_a_transcript_end_with_it() -> None:
     text = (
         "   ----- The following addresses had permanent fatal errors -----\n"

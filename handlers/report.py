@@ -42,6 +42,9 @@ class Original:
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case name -> first value, at most 64
 
 
+KIND_GUESSED = "kind_guessed"  # the fault of a capture whose kind no phrase and no field tells (handlers/parse/tone.py)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One capture, parsed. Broken mail is told in `faults`, never raised."""

@@ -16,7 +16,7 @@ from handlers.client import public_address
 from handlers.daemons import LOCAL_PARTS, is_daemon
 from handlers.envelope import Envelope
 from handlers.outcome import Bounce
-from handlers.report import RecipientStatus, Report
+from handlers.report import KIND_GUESSED, RecipientStatus, Report
 from handlers.words import Action, BounceType, Kind, LinkMethod, NoticeForm, Trust
 from handlers.words import TrustReason as Reason
 
@@ -49,6 +49,7 @@ PARTS = {
     Reason.NO_CODE: Part.DOUBTS,
     Reason.NO_FAILURE: Part.DOUBTS,
     Reason.NO_RECIPIENT: Part.DOUBTS,
+    Reason.KIND_GUESSED: Part.DOUBTS,
     Reason.PERSON: Part.DOUBTS,
     Reason.REPLAY: Part.DOUBTS,
     Reason.DMARC_FAIL: Part.WEIGHS,
@@ -105,6 +106,8 @@ def weigh(
     if report.kind not in _REPORTING:
         return Weighed(None, (), bounces)
     whole = (*_ties(match), *_person(envelope, report), *sender)
+    if KIND_GUESSED in report.faults:
+        whole = (*whole, Reason.KIND_GUESSED)
     if not bounces:
         reasons = (*whole, *_stated_of_nobody(report, match))
         return Weighed(judge(reasons), reasons, ())

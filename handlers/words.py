@@ -85,6 +85,7 @@ class TrustReason(StrEnum):
     NO_CODE = "no_code"  # a text without any code states the outcome
     NO_FAILURE = "no_failure"  # it states no failure of this recipient
     NO_RECIPIENT = "no_recipient"  # it does not say whom it is about
+    KIND_GUESSED = "kind_guessed"  # that it is a bounce was guessed from how its words sound
     PERSON = "person"  # neither the null reverse path nor the name of a mail server: a person may have written it
     REPLAY = "replay"  # the same was reported of this delivery before
     DMARC_FAIL = "dmarc_fail"  # the domain in From does not stand for it

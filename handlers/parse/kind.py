@@ -2,18 +2,23 @@
 
 import re
 
-from handlers.parse import phrases
+from handlers.parse import phrases, score
 from handlers.parse.notice import Notice
-from handlers.parse.signs import SHORT, prefixes
+from handlers.parse.signs import CERTAIN, LIKELY, SHORT, SURE, prefixes
+from handlers.report import KIND_GUESSED
 from handlers.words import Kind
 
-THRESHOLD = 6  # points from which a text is taken for a delivery notice
 _TAG = re.compile(r"[\[【(][^\]】)]{1,40}[\]】)] ?")
 _DESK = re.compile(r"abuse|feedback|fbl|complaint|scomp|staff@|spam|postmaster", re.IGNORECASE)
 
 
 def of_text(notice: Notice) -> Kind:
     """Kind of a mail that is no typed report."""
+    return _by_one_sign(notice) or _by_all_signs(notice)
+
+
+def _by_one_sign(notice: Notice) -> Kind | None:
+    """Where one sign settles it."""
     signs = notice.signs
     if signs.prefix("forward") and not (signs.hard_role and signs.null_path):
         return Kind.OTHER  # a bounce that somebody forwards proves nothing
@@ -31,16 +36,29 @@ def of_text(notice: Notice) -> Kind:
         return Kind.OTHER
     if signs.asks:
         return Kind.CHALLENGE
+    if not (signs.code or signs.failed_subject):
+        for kind in (Kind.CHALLENGE, Kind.HELD_NOTICE):
+            if signs.sounds(kind):
+                return _guessed(notice, kind)
     if signs.hard_role and _is_success(notice):
         return Kind.SUCCESS
-    points = score(notice)
-    if _is_auto_reply(notice, signs.hard_role and points >= THRESHOLD):
+    return None
+
+
+def _by_all_signs(notice: Notice) -> Kind:
+    signs = notice.signs
+    told = score.looks_like_one(notice)
+    guessed = not told and score.sounds_like_one(notice)
+    if _is_auto_reply(notice, signs.hard_role and (told or guessed)):
         return Kind.AUTO_REPLY
-    if not signs.code and signs.says("hold") and (not signs.failed_subject or signs.says("release")):
+    held = signs.says("hold") and (not signs.failed_subject or signs.says("release"))
+    if held and not (signs.code or signs.sounds(Kind.AUTO_REPLY, Kind.FAILURE)):
         return Kind.HELD_NOTICE
-    if points >= THRESHOLD:
-        return Kind.OTHER if _is_of_no_mail(notice) or _is_of_a_member(notice) else failure_or_delay(notice)
-    return Kind.AUTO_REPLY if signs.responds else Kind.OTHER
+    if not (signs.hard_role or signs.code or signs.failed_subject) and signs.sounds(Kind.AUTO_REPLY, sure=CERTAIN):
+        return _guessed(notice, Kind.AUTO_REPLY)
+    if (told or guessed) and not (_is_of_no_mail(notice) or _is_of_a_member(notice)):
+        return failure_or_delay(notice) if told else _guessed(notice, failure_or_delay(notice))
+    return _by_tone(notice)
 
 
 def _is_of_a_list(notice: Notice) -> bool:
@@ -48,7 +66,7 @@ def _is_of_a_list(notice: Notice) -> bool:
     signs = notice.signs
     if not ("list-id" in notice.fields or "list-unsubscribe" in notice.fields):
         return False
-    return not (signs.hard_role or signs.null_path or (signs.product and signs.failed_subject))
+    return not (signs.hard_role or signs.null_path or signs.product or signs.responds)
 
 
 def _is_certain(notice: Notice) -> bool:
@@ -59,27 +77,29 @@ def _is_certain(notice: Notice) -> bool:
     return signs.hard_role and signs.failed_subject and signs.code and signs.names_somebody
 
 
-def score(notice: Notice) -> int:
-    """How much a text looks like a bounce. Never one sign alone: out-of-office replies have a null sender too."""
+def _by_tone(notice: Notice) -> Kind:
+    """What neither phrases nor fields tell. Nobody fails by it: a kind that is no bounce, or none."""
     signs = notice.signs
-    wording = signs.failure or (signs.hard_role and signs.says("delay"))
-    if not (wording or signs.failed_subject or (signs.code and signs.role)):
-        return 0
-    points = 2 * signs.null_path + 2 * signs.role + signs.hard_role
-    points += 3 * signs.failed_subject + 3 * wording + 2 * signs.code
-    points += "auto-submitted" in notice.fields or "x-auto-response-suppress" in notice.fields
-    points += 2 * signs.product + signs.names_somebody + 2 * (wording and notice.original is not None)
-    real = bool(notice.reverse_path)
-    if not signs.role:
-        points -= 4 * signs.prefix("reply") + 4 * (real and "in-reply-to" in notice.fields)
-        points -= 4 * (real and notice.original is None and not signs.automatic)  # people write of bounces too
-        if signs.automatic and not (signs.failed_subject or signs.code or signs.product or notice.original):
-            points -= 3  # an absence told in words that no table has
-    elif not signs.hard_role and real and signs.prefix("reply") and "in-reply-to" in notice.fields:
-        points -= 4  # a help desk's answer
-    elif real and not (signs.hard_role or signs.code or signs.names_somebody or signs.product or notice.original):
-        points -= 3 * (not signs.automatic)  # an office's note of parcels, faxes or payments
-    return points
+    software = signs.role or signs.product or signs.responds or notice.original is not None
+    person = signs.prefix("reply") or signs.prefix("forward")
+    for kind in (Kind.HELD_NOTICE, Kind.CHALLENGE) if software and not signs.failed_subject else ():
+        if signs.sounds(kind, sure=LIKELY):
+            return _guessed(notice, kind)
+    if signs.responds:
+        return Kind.AUTO_REPLY
+    needed = LIKELY if signs.answers and not person else SURE
+    if signs.wordy and signs.sounds(Kind.AUTO_REPLY, sure=needed) and not signs.says("unsubscribe"):
+        return _guessed(notice, Kind.AUTO_REPLY)
+    if not person and not signs.failed_subject:
+        for kind in (Kind.COMPLAINT, Kind.SUCCESS, Kind.MDN):
+            if signs.sounds(kind):
+                return _guessed(notice, kind)
+    return Kind.OTHER
+
+
+def _guessed(notice: Notice, kind: Kind) -> Kind:
+    notice.faults.append(KIND_GUESSED)
+    return kind
 
 
 def failure_or_delay(notice: Notice) -> Kind:
@@ -89,8 +109,10 @@ def failure_or_delay(notice: Notice) -> Kind:
     if subject and (not signs.failed_subject or (signs.says("delay") and not signs.says("final"))):
         return Kind.DELAY  # whatever code a transcript of the session has
     if not subject and not signs.says("delay"):
-        return Kind.FAILURE
-    return Kind.FAILURE if signs.permanent_code or signs.says("final") else Kind.DELAY
+        waits = not (signs.failed_subject or signs.says("final")) and signs.sounds(Kind.DELAY, sure=LIKELY)
+        return Kind.DELAY if waits else Kind.FAILURE
+    final = signs.permanent_code or signs.says("final") or signs.sounds(Kind.FAILURE, sure=LIKELY)
+    return Kind.FAILURE if final else Kind.DELAY
 
 
 def gave_up(notice: Notice) -> bool:
@@ -142,6 +164,9 @@ def _is_complaint(notice: Notice) -> bool:
 def _is_phishing(notice: Notice) -> bool:
     """Mail about *our* mailbox or parcel that wants a click: two groups of words, a link, and no bounce's marks."""
     signs = notice.signs
+    lures = signs.link and not (signs.names_somebody or notice.original or signs.answers)
+    if lures and signs.sounds(Kind.OTHER):
+        return True
     if not signs.link or notice.original or "x-failed-recipients" in notice.fields:
         return False
     if signs.size > 4 * SHORT or (signs.code and signs.names_somebody):
@@ -180,7 +205,8 @@ def _is_auto_reply(notice: Notice, bounce: bool) -> bool:
     coded = signs.null_path and signs.names_somebody and (signs.permanent_code or signs.machine)
     # a person who is away writes of codes, or wants us to believe them; an office has its software report so
     coded = coded and (signs.role or not (told or absent))
-    if (bounce or coded) and (signs.failed_subject or signs.failure):
+    coded = coded or (score.is_of_software(notice) and signs.sounds(Kind.FAILURE))
+    if (bounce or coded) and (signs.failed_subject or signs.failure or signs.sounds(Kind.FAILURE)):
         return False
     if told:
         return True

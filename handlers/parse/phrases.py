@@ -40,7 +40,7 @@ class Folded:
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
-        self.joined = not self.text.isascii() and _JOINED.search(self.text) is not None
+        self.joined = not self.text.isascii() and is_joined(self.text)
 
     @lazy
     def words(self) -> frozenset[str]:
@@ -129,6 +129,11 @@ def fold(text: str) -> str:
         text = _ACCENTS.sub("", unicodedata.normalize("NFKD", _QUOTES.sub(lambda found: _PLAIN[found[0]], text)))
         text = unicodedata.normalize("NFC", text)  # Hangul and kana together again
     return " ".join(text.lower().split())
+
+
+def is_joined(text: str) -> bool:
+    """It has letters of a script that puts no spaces between words, or endings to them."""
+    return _JOINED.search(text) is not None
 
 
 @cache

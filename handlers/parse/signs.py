@@ -5,13 +5,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from handlers.daemons import is_daemon
-from handlers.parse import phrases
+from handlers.parse import phrases, tone
 from handlers.parse.lazy import lazy
 from handlers.words import Kind
 
 if TYPE_CHECKING:
     from handlers.parse.notice import Notice
 
+LIKELY, SURE, CERTAIN = 0.6, 0.9, 0.95  # from where a tone counts beside other signs, alone, and against them
+_WORDY = 25  # different stems, those of the subject counted twice
 SHORT = 1500  # characters of a text that says one thing
 
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
@@ -30,10 +32,16 @@ _NO_ANSWER = (
 _MACHINE = re.compile(_NO_ANSWER, re.IGNORECASE)
 _ROLE = re.compile(
     rf"{_NO_ANSWER}|majordomo|sympa|admin|notif|security|filter|gateway|anti-?spam|virus"
-    r"|quarantine|support|-(?:owner|bounces|request)@|moderat|system|service",
+    r"|quarantine|support|[-+](?:owner|bounces|request)@|moderat|system|service|robot",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"-(?:owner|bounces|request)@", re.IGNORECASE)
+_OFFICE = re.compile(  # in a local part
+    r"(?:info|[ck]ontakt|contact|hello|hola|hallo|help|hilfe|pomoc|ayuda|ajuda|aide|aiuto|apoio|kunde|asiakas|[ck]lient"
+    r"|[sz]upport|soporte|suporte|podpora|mail|post|poczta|correo|correio|office|team|desk|servi[sz]|palvelu|care"
+    r"|atendimento|notice|auto|bot)[\w.+-]{0,40}@",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"[-+](?:owner|bounces|request|confirm)\b", re.IGNORECASE)
 _PRODUCT = (
     "x-failed-recipients",
     "x-ms-exchange-message-is-ndr",
@@ -83,6 +91,11 @@ class Signs:
         return self.hard_role or _ROLE.search(self.notice.from_[:300]) is not None
 
     @lazy
+    def office(self) -> bool:
+        """A role, or the mailbox of a team, a shop or a provider."""
+        return self.role or _OFFICE.search(self.notice.from_[:300]) is not None
+
+    @lazy
     def machine(self) -> bool:
         """From wants no answer: a person's mailbox, which may be away, does."""
         return _MACHINE.search(self.notice.from_[:300]) is not None
@@ -120,6 +133,20 @@ class Signs:
     def says(self, table: str) -> bool:
         """The notice's own words hold a phrase of the table."""
         return phrases.hit(table, self.notice.folded) is not None
+
+    @lazy
+    def tone(self) -> tone.Tone:
+        """How likely each kind is by the words, whatever else speaks for it."""
+        return tone.shipped().of(self.notice.folded_subject, self.notice.folded)
+
+    @lazy
+    def wordy(self) -> bool:
+        """It says enough for a tone to count with no other sign: "test, thanks" is nobody's automatic reply."""
+        return len(tone.features(self.notice.folded_subject, self.notice.folded)) >= _WORDY
+
+    def sounds(self, *kinds: Kind, sure: float = SURE) -> bool:
+        """The words are of one of these kinds, as sure as that."""
+        return sum(self.tone.get(kind, 0.0) for kind in kinds) >= sure
 
     @lazy
     def failure(self) -> bool:
@@ -179,7 +206,10 @@ class Signs:
             return True
         if notice.header("x-auto-response-suppress").lower() == "all":
             return True
-        replies = notice.header("precedence").lower() in {"auto_reply", "auto-reply"}
+        precedence = notice.header("precedence").lower()
+        replies = precedence in {"auto_reply", "auto-reply"} or (
+            precedence == "bulk" and "in-reply-to" in notice.fields
+        )
         return replies or any(name in notice.fields for name in _AUTO if name != "x-loop")
 
     def signed_as(self, kind: Kind) -> bool:

@@ -34,10 +34,10 @@ def _by_one_sign(notice: Notice) -> Kind | None:
         return Kind.OTHER
     if _is_phishing(notice):
         return Kind.OTHER
-    if signs.asks:
+    if signs.asks and not signs.sounds(Kind.AUTO_REPLY, sure=CERTAIN):
         return Kind.CHALLENGE
     if not (signs.code or signs.failed_subject):
-        for kind in (Kind.CHALLENGE, Kind.HELD_NOTICE):
+        for kind in (Kind.CHALLENGE, Kind.HELD_NOTICE, Kind.MDN):
             if signs.sounds(kind):
                 return _guessed(notice, kind)
     if signs.hard_role and _is_success(notice):

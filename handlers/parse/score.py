@@ -1,6 +1,7 @@
 """How much a text looks like a bounce: points for its marks, and where these are few, for its tone."""
 
 from handlers.parse.notice import Notice
+from handlers.parse.signs import LIKELY
 from handlers.words import Kind
 
 THRESHOLD = 6  # points from which a text is taken for a delivery notice
@@ -14,7 +15,7 @@ def looks_like_one(notice: Notice) -> bool:
 def sounds_like_one(notice: Notice) -> bool:
     """Enough marks with its tone added."""
     signs = notice.signs
-    if not is_of_software(notice) or not signs.sounds(Kind.FAILURE, Kind.DELAY, sure=0.4 if signs.code else 0.8):
+    if not is_of_software(notice) or not signs.sounds(Kind.FAILURE, Kind.DELAY, sure=LIKELY if signs.code else 0.8):
         return False
     return points(notice, sounds=4 + 2 * signs.sounds(Kind.FAILURE, Kind.DELAY)) >= THRESHOLD
 
@@ -23,7 +24,7 @@ def points(notice: Notice, sounds: int = 0) -> int:
     """`sounds` is what its tone is worth. Never one sign alone: out-of-office replies have a null sender too."""
     signs = notice.signs
     wording = sounds > 0 or signs.failure or (signs.hard_role and signs.says("delay"))
-    if not (wording or signs.failed_subject or (signs.code and signs.role)):
+    if not (wording or signs.failed_subject or (signs.code and (signs.hard_role or signs.null_path))):
         return 0
     found = 2 * signs.null_path + 2 * signs.role + signs.hard_role
     found += 3 * signs.failed_subject + 3 * wording + 2 * signs.code + sounds

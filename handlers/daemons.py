@@ -5,7 +5,7 @@ import re
 _NAME = re.compile(
     r"mailer.?daemon|post_?master|mail ?deliver|mail ?administrator|microsoft ?exchange|mail ?system"
     r"|delivery ?sub ?system|system administrator|mail ?gateway|system ?attendant|mail ?router|mail ?server"
-    r"|mdaemon|internet mail|delivery ?system|double-?bounce"
+    r"|mdaemon|posta-certificata@|internet mail|delivery ?system|double-?bounce"
     r"|(?:^|[<\s\"])(?:bounces?|mailerdaemon|mail[-.]daemon|smtp|exchange|daemon|uucp|mmdf|undeliver\w*|listserv|ndr)\b",
     re.IGNORECASE,
 )

@@ -24,6 +24,7 @@ _MARKER = re.compile(
     r"|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8|\u539f\u59cb|\u90ae\u4ef6\u539f\u6587|\uc6d0\ubcf8",
     re.IGNORECASE,
 )
+_SOME_FIELDS = re.compile(r"\bheader (?:fields|lines):?\s{0,9}\Z", re.IGNORECASE)  # of which the notice goes on behind
 _RULE = re.compile(r"[-=*_+.]{3,}")
 # Fields of a copied header.
 _FIELD = re.compile(
@@ -88,7 +89,8 @@ def cut(text: str) -> tuple[str, Original | None]:
             continue
         fields = _fields_at(text, start)
         if len(fields.keys() & _KNOWN) >= 2:
-            rest = "" if above is not None or names & _RAW else text[start:].partition("\n\n")[2]
+            some = _SOME_FIELDS.search(text, max(0, start - MARKER_LINE), start) is not None
+            rest = text[start:].partition("\n\n")[2] if some or (above is None and not names & _RAW) else ""
             return text[: start if above is None else above] + rest, of_headers(fields, "inline")
     return text, None
 

@@ -174,6 +174,14 @@ def test_a_summary_of_fields_does_not_end_the_notice() -> None:
     )
     assert found is not None
     assert text.endswith("cannot be delivered.\n")
+    text, found = original.cut(  # Sun's and Oracle's Messaging Server
+        "It relates to a message you sent with the following header fields:\n\n"
+        "  Return-path: <b@rp.sender.example>\n  From: a@b.example\n  Subject: Order\n\n"
+        "It cannot be delivered to the following recipients:\n"
+    )
+    assert found is not None
+    assert found.subject == "Order"
+    assert text.endswith("following recipients:\n")
 
 
 def test_a_notice_without_anything_of_the_original_is_separate() -> None:

@@ -81,6 +81,8 @@ def _by_tone(notice: Notice) -> Kind:
     """What neither phrases nor fields tell. Nobody fails by it: a kind that is no bounce, or none."""
     signs = notice.signs
     software = signs.role or signs.product or signs.responds or notice.original is not None
+    if software and signs.says("moderation"):
+        return Kind.HELD_NOTICE
     person = signs.prefix("reply") or signs.prefix("forward")
     for kind in (Kind.HELD_NOTICE, Kind.CHALLENGE) if software and not signs.failed_subject else ():
         if signs.sounds(kind, sure=LIKELY):

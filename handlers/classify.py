@@ -2,7 +2,7 @@
 
 Asked in this order, and the first that answers wins: rules with words over the recipient's reply, the same rules
 over the notice's text, words that say little, the status (RFC 3463), the reply code (RFC 5321 4.2), the guess. A guess
-that is very sure goes before a status or a code that names no case.
+that is sure of itself goes before a status or a code that names no case.
 """
 
 import re
@@ -22,7 +22,7 @@ from handlers.words import Action, BounceType, Category, Kind, Profile, Reason
 
 BOUNCES = (Kind.FAILURE, Kind.DELAY)
 ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
-SURE = 0.8  # how sure a guess must be of itself to go before a status or a code that names no case
+SURE = 0.6  # how sure a guess must be of itself to go before a status or a code that names no case
 _NO_TEXT = Text("", frozenset(), reply=True)
 
 

@@ -25,7 +25,7 @@ tables by `python -m tests.docs_rules`.
    are left out here: a notice says such words of anything.
 3. Words that say little (`vague.toml`), then the status (`status.toml`), then the reply code (`codes.toml`).
 4. The guess: a small model over the words (`handlers/guess.py`). It says how sure it is, never leads to a suppression,
-   and says nothing when it is not sure enough. Then the reason is `unknown`. A guess that is very sure goes before a
+   and says nothing when it is not sure enough. Then the reason is `unknown`. A guess that is sure goes before a
    status that names no case (5.7.1, or "other" of any subject) and before a code without a status.
 
 So labels of providers beat words, words beat the status, and the status beats the reply code. `5.0.0` is no evidence:

@@ -137,7 +137,7 @@ class Signs:
     @lazy
     def tone(self) -> tone.Tone:
         """How likely each kind is by the words, whatever else speaks for it."""
-        return tone.shipped().of(self.notice.folded_subject, self.notice.folded)
+        return tone.of(self.notice.folded_subject, self.notice.folded)
 
     @lazy
     def wordy(self) -> bool:

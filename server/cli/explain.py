@@ -25,6 +25,7 @@ def explain(
     it is believed, and why (docs/trust.md).
     """
     from handlers.parse import parse
+    from handlers.report import KIND_GUESSED
     from server import settings
     from server.cli.output import print_lines
     from server.rulebook import classifier
@@ -33,6 +34,7 @@ def explain(
     raw, capture = _mail(what, loaded)
     linked = capture and capture["linked_by_hand"]
     report = parse(raw, capture["envelope"]["reverse_path"] if capture else None)
+    guessed = KIND_GUESSED in report.faults
     found = classifier(loaded.rules, loaded.profile).explain(report)
     rows = [
         {
@@ -47,6 +49,7 @@ def explain(
             "span": each.verdict.span,
             "guess": each.verdict.guess,
             "confidence": each.verdict.confidence,
+            "kind_guessed": guessed,
             "nearly": [{"rule": rule, "span": span} for rule, span in each.nearly],
             "trust": capture and capture["trust"],
             "trust_reasons": capture["trust_reasons"] if capture else [],
@@ -58,6 +61,8 @@ def explain(
     if not rows and not json:
         print(f"It is of kind {report.kind} (read as {report.dialect or 'nothing known'}) and names no recipient.")
     print_lines(rows, json=json, plain=_told)
+    if guessed and not json:
+        print(f"That it is of kind {report.kind} is a guess from how its words sound: no phrase and no field tells it.")
     if capture and capture["trust"] and not json:
         print(_believed(capture))
     if linked and not json:

@@ -70,6 +70,18 @@ class TestExplain:
         assert f"because  {row['rule']}" in told
         assert "ann@x.example: hard, unknown_user, user_unknown" in told
 
+    def test_a_kind_that_is_a_guess_says_so(self, bouncemx: Bouncemx, filled: Filled, tmp_path: Path) -> None:
+        (tmp_path / "a.eml").write_text(
+            "From: Kundesenter <kundesenter@cust.example>\nReturn-Path: <kundesenter@cust.example>\n"
+            "Subject: Om meldingen din\n\nVi skulle gjerne gitt meldingen din til jo@cust.example, men kunden har sagt "
+            "opp avtalen og kontoen er stengt. Serveren kunne derfor ikke ta imot den, og mottakeren så den ikke.\n"
+        )
+        (row,) = bouncemx("explain", tmp_path / "a.eml", "--json").rows
+        assert (row["kind_guessed"], row["reason"]) == (True, "mailbox_disabled")
+        assert "of kind failure is a guess" in bouncemx("explain", tmp_path / "a.eml").text
+        (row,) = bouncemx("explain", filled.ids[0], "--json", folder=filled.folder).rows
+        assert row["kind_guessed"] is False
+
     def test_a_mail_that_names_nobody(self, bouncemx: Bouncemx, filled: Filled) -> None:
         said = bouncemx("explain", filled.ids[1], folder=filled.folder)
         assert said.text == "It is of kind other (read as text) and names no recipient.\n"

@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 from handlers.parse.tone import CLASSES, shipped
-from tests.model import train_tone
+from tests.model import train_tone, training
 
 _DOMAIN = re.compile(r"(?:@|https?://|www\.)([A-Za-z0-9.-]*[A-Za-z0-9])")
 
@@ -15,7 +15,7 @@ def texts() -> train_tone.Texts:
 
 
 def test_it_is_what_the_script_makes() -> None:
-    made = train_tone.dump(train_tone.train(texts(), shipped().temperature))
+    made = training.dump(train_tone.train(texts(), shipped().temperature))
     assert train_tone.MODEL.read_text("utf-8") == made, "run python -m tests.model.train_tone"
     assert len(made) < 1_000_000
 

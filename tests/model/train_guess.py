@@ -4,21 +4,22 @@ The texts are those of texts.toml, the examples of the rules, and what the rules
 anybody's mail. Temperature and threshold come from cross-validation over texts.toml, which no rule has to know.
 """
 
-import json
 import random
 import re
 import sys
 import tomllib
 from pathlib import Path
 
+from handlers.bayes import Bayes
 from handlers.folding import fold
-from handlers.guess import Guesser, train
+from handlers.guess import Guesser, features
 from handlers.ruleset import FALLBACKS, Ruleset, load
 from handlers.words import Reason
+from tests.model import training
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent.parent / "handlers" / "rules" / "guess.json"
-SMOOTHING, FOLDS, FORMS = 0.05, 5, 16
+SMOOTHING, FOLDS, FORMS = 0.01, 5, 16
 WANTED = 0.8  # of the guesses that are spoken out are right
 Texts = list[tuple[str, Reason]]
 
@@ -58,6 +59,12 @@ def one_form(source: str, shuffle: random.Random) -> str:
     return re.sub(r".\?", lambda letter: letter[0][0] if shuffle.random() < 0.5 else "", text)
 
 
+def train(texts: Texts, temperature: float) -> Bayes:
+    """A model of folded texts and their reasons."""
+    known = ((reason, features(folded)) for folded, reason in texts)
+    return training.train(known, sorted({reason for _, reason in texts}), SMOOTHING, temperature)
+
+
 def cross_validate(texts: Texts, base: Texts, temperature: float) -> list[tuple[float, bool]]:
     """Confidence and correctness of every written text, guessed by a model that has not seen it."""
     shuffled = random.Random(3).sample(texts, len(texts))
@@ -65,7 +72,7 @@ def cross_validate(texts: Texts, base: Texts, temperature: float) -> list[tuple[
     for fold_number in range(FOLDS):
         held = shuffled[fold_number::FOLDS]
         rest = [text for n, text in enumerate(shuffled) if n % FOLDS != fold_number]
-        model = train(rest + base, SMOOTHING, temperature, 0.0)
+        model = Guesser(train(rest + base, temperature), threshold=0.0)
         for folded, reason in held:
             found = model.guess(folded)  # says nothing where it takes the words for empty ones
             if found:
@@ -85,16 +92,6 @@ def calibrate(texts: Texts, base: Texts) -> tuple[float, float]:
     return temperature, round(threshold, 2)
 
 
-def dump(model: Guesser) -> str:
-    """The model as JSON."""
-    counts = {f: {n: round(c, 1) for n, c in by.items()} for f, by in sorted(model.counts.items())}
-    data = {
-        "reasons": model.reasons, "totals": [round(t, 1) for t in model.totals], "smoothing": model.smoothing,
-        "temperature": model.temperature, "threshold": model.threshold, "counts": counts,
-    }  # fmt: skip
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
 def main() -> None:
     texts, base = written(), of_rules(load())
     temperature, threshold = calibrate(texts, base)
@@ -102,7 +99,7 @@ def main() -> None:
     spoken = [right for sure, right in results if sure >= threshold]
     print(f"temperature {temperature}, threshold {threshold}: {len(spoken)} of {len(texts)} guessed,", end=" ")
     print(f"{sum(spoken) / len(spoken):.0%} right; all {sum(r for _, r in results) / len(texts):.0%}")
-    model = dump(train(texts + base, SMOOTHING, temperature, threshold))
+    model = training.dump(train(texts + base, temperature), threshold=threshold)
     print(f"{len(model)} characters")
     if "--check" not in sys.argv:
         MODEL.write_text(model, encoding="utf-8")

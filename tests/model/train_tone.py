@@ -4,16 +4,16 @@ The texts are those of tone/LANGUAGE.toml: a section a class, each text with its
 nothing of anybody's mail. The temperature comes from cross-validation.
 """
 
-import json
 import random
 import sys
 import tomllib
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from handlers.bayes import Bayes
 from handlers.parse.phrases import Folded
-from handlers.parse.tone import CLASSES, SHARE, Model, features
+from handlers.parse.tone import CLASSES, by_kind, features
+from tests.model import training
 
 HERE = Path(__file__).parent / "tone"
 MODEL = HERE.parent.parent.parent / "handlers" / "parse" / "tone.json"
@@ -33,20 +33,14 @@ def written() -> Texts:
     ]
 
 
-def train(texts: Iterable[tuple[str, str, str]], temperature: float = 4.0) -> Model:
+def train(texts: Iterable[tuple[str, str, str]], temperature: float = 4.0) -> Bayes:
     """A model of the texts."""
-    classes = sorted(CLASSES)
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    sizes: Counter[str] = Counter()
-    for name, subject, body in texts:
-        sizes[name] += 1
-        for feature in features(Folded(subject), Folded(body)):
-            counts[feature][name] += 1
-    kept = {f: by for f, by in sorted(counts.items()) if not f.endswith(":") or by.total() >= OFTEN}
-    told = {f: "".join(f"{chr(97 + n)}{by[c]}" for n, c in enumerate(classes) if by[c]) for f, by in kept.items()}
-    weigh = [SHARE / max(1, sizes[name]) for name in classes]
-    totals = [round(sum(by[c] for by in kept.values()) * each, 1) for c, each in zip(classes, weigh, strict=True)]
-    return Model(classes, [max(1, sizes[name]) for name in classes], totals, told, SMOOTHING, temperature)
+    known = ((name, features(Folded(subject), Folded(body))) for name, subject, body in texts)
+    return training.train(known, sorted(CLASSES), SMOOTHING, temperature, _is_kept)
+
+
+def _is_kept(feature: str, texts: int) -> bool:
+    return texts >= OFTEN or not feature.endswith(":")
 
 
 def cross_validate(texts: Texts, temperature: float) -> list[tuple[float, bool]]:
@@ -56,7 +50,7 @@ def cross_validate(texts: Texts, temperature: float) -> list[tuple[float, bool]]
     for fold in range(FOLDS):
         model = train((text for n, text in enumerate(shuffled) if n % FOLDS != fold), temperature)
         for name, subject, body in shuffled[fold::FOLDS]:
-            tone = model.of(Folded(subject), Folded(body))
+            tone = by_kind(model.shares(features(Folded(subject), Folded(body))))
             if tone:
                 likeliest = max(tone, key=tone.__getitem__)
                 results.append((tone[likeliest], likeliest is CLASSES[name]))
@@ -66,13 +60,6 @@ def cross_validate(texts: Texts, temperature: float) -> list[tuple[float, bool]]
 def calibrate(texts: Texts) -> float:
     """The temperature with the least error of the confidence."""
     return min(TEMPERATURES, key=lambda t: sum((sure - right) ** 2 for sure, right in cross_validate(texts, t)))
-
-
-def dump(model: Model) -> str:
-    """The model as JSON, a line a feature."""
-    head = {"classes": model.classes, "sizes": model.sizes, "totals": model.totals, "smoothing": model.smoothing}
-    counts = ",\n".join(f"{json.dumps(f, ensure_ascii=False)}:{json.dumps(c)}" for f, c in model.counts.items())
-    return f'{json.dumps(head)[:-1]}, "temperature": {model.temperature}, "counts": {{\n{counts}\n}}}}\n'
 
 
 def main() -> None:
@@ -85,7 +72,7 @@ def main() -> None:
     for sure in (0.5, 0.8, 0.9, 0.95, 0.99):
         spoken = [right for each, right in results if each >= sure]
         print(f"  {len(spoken) / len(results):.0%} at least {sure} sure, {sum(spoken) / len(spoken):.1%} of them right")
-    told = dump(train(texts, temperature))
+    told = training.dump(train(texts, temperature))
     print(f"{len(told)} characters")
     if "--check" not in sys.argv:
         MODEL.write_text(told, encoding="utf-8")

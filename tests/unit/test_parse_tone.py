@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.parse import parse
+from handlers.parse import parse, tone
 from handlers.parse.phrases import Folded
-from handlers.parse.tone import CLASSES, FEWEST, Model, features, shipped
+from handlers.parse.tone import FEWEST, features
 from handlers.report import KIND_GUESSED
 from handlers.words import Kind
-from tests.model.train_tone import dump, train
+from tests.model.train_tone import train
 
 TEXTS = [
     ("absence", "Away", "I am walking in the hills until the snow comes down"),
@@ -19,27 +19,27 @@ TEXTS = [
 ]
 
 
-def of(subject: str, text: str) -> dict[Kind, float]:
-    return dict(train(TEXTS, temperature=1.0).of(Folded(subject), Folded(text)))
+def of(subject: str, text: str) -> tone.Tone:
+    return tone.by_kind(train(TEXTS, temperature=1.0).shares(features(Folded(subject), Folded(text))))
 
 
 def test_a_model_learns() -> None:
-    tone = of("Hello", "until the snow and the ice, the lake and the hills are mine")
-    assert max(tone, key=tone.__getitem__) is Kind.AUTO_REPLY
-    tone = of("Hello", "the clerk carried nobody a letter, the door stayed shut")
-    assert max(tone, key=tone.__getitem__) is Kind.FAILURE
+    found = of("Hello", "until the snow and the ice, the lake and the hills are mine")
+    assert max(found, key=found.__getitem__) is Kind.AUTO_REPLY
+    found = of("Hello", "the clerk carried nobody a letter, the door stayed shut")
+    assert max(found, key=found.__getitem__) is Kind.FAILURE
 
 
 @given(st.text(max_size=200), st.text(max_size=400))
 def test_shares_add_up_to_one_or_nothing_is_known(subject: str, text: str) -> None:
-    tone = shipped().of(Folded(subject), Folded(text))
-    assert not tone or sum(tone.values()) == pytest.approx(1)
+    found = tone.of(Folded(subject), Folded(text))
+    assert not found or sum(found.values()) == pytest.approx(1)
 
 
 def test_few_words_say_nothing() -> None:
     assert len(features(Folded(""), Folded("undeliverable message returned mailbox full"))) == 5 == FEWEST
-    assert shipped().of(Folded(""), Folded("undeliverable message returned mailbox full"))
-    assert shipped().of(Folded(""), Folded("undeliverable message returned mailbox")) == {}
+    assert tone.of(Folded(""), Folded("undeliverable message returned mailbox full"))
+    assert tone.of(Folded(""), Folded("undeliverable message returned mailbox")) == {}
 
 
 def test_features_are_stems_of_both_and_marked_those_of_the_subject() -> None:
@@ -50,21 +50,6 @@ def test_features_are_stems_of_both_and_marked_those_of_the_subject() -> None:
 
 def test_words_that_stand_joined_are_cut_in_pairs() -> None:
     assert list(features(Folded(""), Folded("休暇中 mail"))) == ["休暇", "暇中", "mail"]
-
-
-def test_the_file_holds_what_was_trained() -> None:
-    model = train(TEXTS)
-    assert model.classes == sorted(CLASSES)
-    assert model.counts["until"] == "a2"  # two texts of the first class
-    assert model.counts["the"].startswith("a2")
-    assert '"until":"a2"' in dump(model)
-
-
-def test_a_class_with_many_texts_weighs_no_more() -> None:
-    often = [*TEXTS, *[("failure", "Letter", f"The clerk {n} found nobody at the door") for n in "abcdefgh"]]
-    assert train(often).sizes[sorted(CLASSES).index("failure")] == 10
-    tone = Model.of(train(often, temperature=1.0), Folded(""), Folded("walking in the hills until the snow comes down"))
-    assert tone[Kind.AUTO_REPLY] > 0.9
 
 
 HEAD = "To: b@rp.sender.example\r\nDate: Tue, 3 Nov 2026 10:00:00 +0000\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -33,10 +33,9 @@ def _told(by: Counter[str], classes: Sequence[str]) -> str:
 
 
 def dump(model: Bayes, **more: float) -> str:
-    """The model as JSON, a line a feature."""
-    head = {
-        "classes": list(model.classes), "sizes": model.sizes, "totals": model.totals, "smoothing": model.smoothing,
-        "temperature": model.temperature, **more,
+    """The model as JSON."""
+    data = {
+        "classes": model.classes, "sizes": model.sizes, "totals": model.totals, "smoothing": model.smoothing,
+        "temperature": model.temperature, **more, "counts": model.counts,
     }  # fmt: skip
-    counts = ",\n".join(f"{json.dumps(f, ensure_ascii=False)}:{json.dumps(c)}" for f, c in model.counts.items())
-    return f'{json.dumps(head)[:-1]}, "counts": {{\n{counts}\n}}}}\n'
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -112,9 +112,10 @@ def failure_or_delay(notice: Notice) -> Kind:
         return Kind.DELAY  # whatever code a transcript of the session has
     if not subject and not signs.says("delay"):
         waits = not (signs.failed_subject or signs.says("final")) and signs.sounds(Kind.DELAY, sure=LIKELY)
-        return Kind.DELAY if waits else Kind.FAILURE
-    final = signs.permanent_code or signs.says("final") or signs.sounds(Kind.FAILURE, sure=LIKELY)
-    return Kind.FAILURE if final else Kind.DELAY
+        return _guessed(notice, Kind.DELAY) if waits else Kind.FAILURE
+    if signs.permanent_code or signs.says("final"):
+        return Kind.FAILURE
+    return _guessed(notice, Kind.FAILURE) if signs.sounds(Kind.FAILURE, sure=LIKELY) else Kind.DELAY
 
 
 def gave_up(notice: Notice) -> bool:
@@ -167,7 +168,7 @@ def _is_phishing(notice: Notice) -> bool:
     """Mail about *our* mailbox or parcel that wants a click: two groups of words, a link, and no bounce's marks."""
     signs = notice.signs
     lures = signs.link and not (signs.names_somebody or notice.original or signs.answers)
-    if lures and signs.sounds(Kind.OTHER):
+    if lures and not (signs.hard_role and signs.null_path) and signs.sounds(Kind.OTHER):
         return True
     if not signs.link or notice.original or "x-failed-recipients" in notice.fields:
         return False

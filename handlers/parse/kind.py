@@ -37,9 +37,10 @@ def _by_one_sign(notice: Notice) -> Kind | None:
     if signs.asks and not signs.sounds(Kind.AUTO_REPLY, sure=CERTAIN):
         return Kind.CHALLENGE
     if not (signs.code or signs.failed_subject):
-        for kind in (Kind.CHALLENGE, Kind.HELD_NOTICE, Kind.MDN):
-            if signs.sounds(kind):
-                return _guessed(notice, kind)
+        if signs.sounds(Kind.CHALLENGE, Kind.HELD_NOTICE):
+            return _guessed(notice, max(Kind.CHALLENGE, Kind.HELD_NOTICE, key=signs.tone.__getitem__))
+        if signs.sounds(Kind.MDN):
+            return _guessed(notice, Kind.MDN)
     if signs.hard_role and _is_success(notice):
         return Kind.SUCCESS
     return None
@@ -84,9 +85,11 @@ def _by_tone(notice: Notice) -> Kind:
     if software and signs.says("moderation"):
         return Kind.HELD_NOTICE
     person = signs.prefix("reply") or signs.prefix("forward")
-    for kind in (Kind.HELD_NOTICE, Kind.CHALLENGE) if software and not signs.failed_subject else ():
-        if signs.sounds(kind, sure=LIKELY):
-            return _guessed(notice, kind)
+    if not signs.failed_subject:
+        if software and signs.sounds(Kind.HELD_NOTICE, sure=LIKELY):
+            return _guessed(notice, Kind.HELD_NOTICE)
+        if (software or (signs.link and signs.answers)) and signs.sounds(Kind.CHALLENGE, sure=LIKELY):
+            return _guessed(notice, Kind.CHALLENGE)
     if signs.responds:
         return Kind.AUTO_REPLY
     needed = LIKELY if signs.answers and not person else SURE
@@ -161,7 +164,8 @@ def _is_complaint(notice: Notice) -> bool:
     told = phrases.hit("complaint", notice.folded_subject) or (notice.returned and signs.says("complaint"))
     if not told:
         return False
-    return _DESK.search(notice.from_[:300]) is not None or "x-loop" in notice.fields
+    desk = _DESK.search(notice.from_[:300]) is not None or "x-loop" in notice.fields
+    return desk or signs.sounds(Kind.COMPLAINT, sure=LIKELY)
 
 
 def _is_phishing(notice: Notice) -> bool:
@@ -182,10 +186,12 @@ def _is_phishing(notice: Notice) -> bool:
 
 
 def _is_of_no_mail(notice: Notice) -> bool:
-    """A carrier's note, or bait: it names no address of a mailbox and no code, and brings nothing back."""
+    """A carrier's note, bait or a table of figures: it names no address of a mailbox, and brings nothing back."""
     signs = notice.signs
-    if signs.code or signs.names_somebody or notice.original or (signs.null_path and signs.hard_role):
+    if signs.names_somebody or notice.original or (signs.null_path and signs.hard_role):
         return False
+    if signs.code:
+        return not signs.failed_subject and signs.sounds(Kind.REPORT, Kind.OTHER)
     if signs.link and not (signs.null_path or signs.automatic or signs.answers or signs.product):
         return True
     text = phrases.Folded(notice.folded_subject.text + " . " + notice.folded.text)

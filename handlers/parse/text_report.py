@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from handlers.parse import addresses, dsn, leads, reply, sendmail
+from handlers.parse import addresses, dsn, leads, mdaemon, reply, sendmail
 from handlers.parse.headers import Headers
 from handlers.parse.notice import Notice
 from handlers.report import RecipientStatus
@@ -29,7 +29,8 @@ _EMPTY_LINE = re.compile(r"\n[ \t>]*\n")
 def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
     """Lower-case address -> the words behind it."""
     text = notice.text
-    transcript = text.find(sendmail.MARK)
+    sessions = sendmail.replies(text) or mdaemon.replies(text)
+    transcript = max(text.find(sendmail.MARK), text.find(mdaemon.MARK) if sessions else -1)
     words: dict[str, str] = {}
     for index, lead in enumerate(found):
         stop = found[index + 1].line if index + 1 < len(found) else len(text)
@@ -40,7 +41,7 @@ def said(notice: Notice, found: list[leads.Lead]) -> dict[str, str]:
         known = words.get(key, "")
         words[key] = known if more in known else f"{known} {more}".strip()
     inside = {lead.address.lower() for lead in found if 0 <= transcript < lead.start}
-    for key, session in sendmail.replies(text).items():
+    for key, session in sessions.items():
         if key in inside or reply.read(words.get(key, ""))[0] is None or session[:3] in words[key]:
             words[key] = clean(session)
     return words

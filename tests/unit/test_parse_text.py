@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.parse import original, parse, sendmail
+from handlers.parse import mdaemon, original, parse, sendmail
 from handlers.report import RecipientStatus
 from handlers.words import NoticeForm
 
@@ -235,6 +235,19 @@ def test_who_waits_on_has_not_met_the_reply_to_another() -> None:
         )
         assert found["ann@slow.example"] == "<ann@slow.example>... Deferred: Connection timed out with mx.slow.example."
         assert found["jo@dest.example"].startswith(reply)
+
+
+def test_mdaemons_transcripts_tell_who_met_which_reply() -> None:
+    found = mdaemon.replies(
+        "--- Session Transcript ---\n Tue 10:01:02: --> MAIL From:<me@a.example>\n Tue 10:01:02: <-- 250 Ok\n"
+        " Tue 10:01:02: --> RCPT To:<Ann@dest.example>\n Tue 10:01:02: <-- 550-5.1.1 nobody\n"
+        " Tue 10:01:02: <-- 550 here\n Tue 10:01:03: --> RCPT To:<jo@dest.example>\n Tue 10:01:03: <-- 250 Ok\n"
+        " Tue 10:01:03: --> DATA\n Tue 10:01:03: <-- 354 Go on\n Tue 10:01:03: <-- 554 5.7.1 spam\n"
+        " Tue 10:01:04: --> MAIL From:<me@a.example>\n Tue 10:01:04: <-- 452 busy\n"
+    )
+    assert found == {"ann@dest.example": "550-5.1.1 nobody 550 here", "jo@dest.example": "554 5.7.1 spam"}
+    assert mdaemon.replies("--- Session Transcript ---\n Attempting SMTP connection to mx.dest.example\n") == {}
+    assert mdaemon.replies(" --> RCPT To:<jo@dest.example>\n <-- 550 no\n") == {}
 
 
 def test_the_words_before_a_transcript_end_with_it() -> None:

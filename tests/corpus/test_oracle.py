@@ -40,6 +40,7 @@ ONLY_OURS = {
     "ses/sns-bounce": "it reads no JSON",
     "zoho/error-code": "it keeps the bracket before the address",
     "slimta/lab-names-nobody": "it wants a Final-Recipient",
+    "mdaemon/several": _NO_DETECTOR,
     "odd/bare-lf-nul": "it wants the words of qmail around",
     "odd/no-header-separator": "it finds no body",
     "odd/wrong-charset": _NO_DETECTOR,

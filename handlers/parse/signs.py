@@ -35,8 +35,8 @@ _ROLE = re.compile(
     r"|quarantine|support|[-+](?:owner|bounces|request)@|moderat|system|service|robot",
     re.IGNORECASE,
 )
-_OFFICE = re.compile(  # in a local part
-    r"(?:info|[ck]ontakt|contact|hello|hola|hallo|help|hilfe|pomoc|ayuda|ajuda|aide|aiuto|apoio|kunde|asiakas|[ck]lient"
+_OFFICE = re.compile(  # begins a word of the local part: Mrs. Talbot is no bot
+    r"(?<![^\W_])(?:info|customer|[ck]ontakt|contact|hello|hola|hallo|help|hilfe|pomoc|ayuda|ajuda|aide|aiuto|apoio|kunde|asiakas|[ck]lient"
     r"|[sz]upport|soporte|suporte|podpora|mail|post|poczta|correo|correio|office|team|desk|servi[sz]|palvelu|care"
     r"|atendimento|notice|auto|bot)[\w.+-]{0,40}@",
     re.IGNORECASE,

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.words import Kind
@@ -19,6 +19,7 @@ values = st.recursive(
 
 
 @given(values)
+@example([-(2**63) - 1, -(2**63), 2**64 - 1, 2**64])
 def test_json_reads_what_is_written_and_the_other_way_round(value: object) -> None:
     as_json = json.loads(json.dumps(value))
     assert json.loads(jsontext.dumps(value)) == as_json
